@@ -1,0 +1,137 @@
+//! The word that all processes of the server share for a link.
+//!
+//! Every process keeps its own idea of where a link leads. So that they change
+//! it together, each link has a cell in memory that they share: it tells what
+//! the link was last seen to lead to (a hash of the target) and how often that
+//! changed (an epoch). A process whose idea was formed under another
+//! [`Stamp`] than the cell's resolves anew before it serves.
+//!
+//! Neither alone would do: with an epoch only, a process that is late in seeing
+//! a change that was already counted would count it again; with a hash only, a
+//! rollback A → B → A would leave what was formed during the first A in force.
+
+use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use crate::resolve::Link;
+use crate::sync::AtomicU64;
+
+/// What a cell says: `epoch << 32 | hash of the target`. 0: nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp(u64);
+
+impl Stamp {
+    /// Whether the stamp was set by somebody who saw the link lead to `target`
+    /// (or to one with the same hash).
+    pub(crate) fn tells(self, target: &CStr) -> bool {
+        self.0 as u32 == hash32(target)
+    }
+
+    /// The stamp that follows this one when the link leads to `target` now.
+    pub(crate) fn next(self, target: &CStr) -> Stamp {
+        let epoch = ((self.0 >> 32) as u32).wrapping_add(1);
+        Stamp(u64::from(epoch) << 32 | u64::from(hash32(target)))
+    }
+}
+
+/// A link's shared word.
+#[repr(transparent)]
+pub struct Cell(AtomicU64);
+
+impl Cell {
+    pub(crate) fn load(&self) -> Stamp {
+        Stamp(self.0.load(Acquire))
+    }
+
+    /// Replaces `seen` by `new`; if the cell says something else by now, that.
+    pub(crate) fn replace(&self, seen: Stamp, new: Stamp) -> Result<(), Stamp> {
+        match self.0.compare_exchange(seen.0, new.0, AcqRel, Acquire) {
+            Ok(_) => Ok(()),
+            Err(now) => Err(Stamp(now)),
+        }
+    }
+
+    /// Whatever the cell says, from now on it says that the link leads to `target`.
+    pub(crate) fn overrule(&self, target: &CStr) {
+        let next = |now| Some(Stamp(now).next(target).0);
+        // The closure never declines, so this cannot fail.
+        let _ = self.0.fetch_update(AcqRel, Acquire, next);
+    }
+}
+
+/// A place in the shared table: a link's key (0: free) and its cell.
+///
+/// All zeroes is a valid, free slot, so fresh shared memory is an empty table.
+#[repr(C)]
+pub struct Slot {
+    key: AtomicU64,
+    cell: Cell,
+}
+
+impl Slot {
+    /// A free slot.
+    #[must_use]
+    pub fn free() -> Self {
+        Slot {
+            key: AtomicU64::new(0),
+            cell: Cell(AtomicU64::new(0)),
+        }
+    }
+}
+
+/// The table of all cells, by link.
+///
+/// A link keeps its slot for the life of the table. Keys come from the
+/// configuration (every link is a prefix of a docroot), never from a request. When a
+/// neighbourhood is full a slot is shared: its links then check each
+/// other's flips once too often, and nothing worse.
+#[derive(Clone, Copy)]
+pub struct Cells(&'static [Slot]);
+
+impl Cells {
+    /// How many slots are tried before one is shared.
+    const PROBES: usize = 64;
+
+    /// A table over `slots`, which must not be empty.
+    #[must_use]
+    pub fn new(slots: &'static [Slot]) -> Self {
+        assert!(!slots.is_empty(), "a table of cells needs a slot");
+        Cells(slots)
+    }
+
+    /// A table of this process alone, never freed: where memory cannot be shared,
+    /// and for tests.
+    #[must_use]
+    pub fn private(slots: usize) -> Self {
+        Cells::new(Vec::leak((0..slots).map(|_| Slot::free()).collect()))
+    }
+
+    /// The cell of `link`, the same in every process that has this table.
+    pub(crate) fn of(&self, link: &Link) -> &'static Cell {
+        let mut hasher = DefaultHasher::new();
+        // The two modes of resolving see different targets of one link.
+        (&link.path, link.text.is_some()).hash(&mut hasher);
+        let key = hasher.finish().max(1);
+
+        let slots = self.0;
+        let home = key as usize % slots.len();
+        for i in 0..Self::PROBES.min(slots.len()) {
+            let slot = &slots[(home + i) % slots.len()];
+            match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
+                Ok(_) => return &slot.cell,
+                Err(taken) if taken == key => return &slot.cell,
+                Err(_) => {}
+            }
+        }
+        &slots[home].cell
+    }
+}
+
+/// `DefaultHasher::new()` has fixed keys, so all processes agree; never 0, which
+/// an untouched cell holds.
+fn hash32(target: &CStr) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    target.hash(&mut hasher);
+    (hasher.finish() as u32).max(1)
+}

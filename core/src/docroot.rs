@@ -1,0 +1,391 @@
+//! What a process knows of one docroot, and when it looks again.
+//!
+//! [`Docroot::take`] answers a request. Mostly it compares the cells of the
+//! docroot's links with the stamps under which the process last resolved it, sees
+//! that the time for a check has not come, and hands out what it has. Else it
+//! looks at the file system; and where the link has been flipped, it changes the
+//! link's cell, so that no process of the server goes back to the old release
+//! once one has answered from the new (`settle`, model-checked in
+//! `tests/switch_model.rs`).
+
+use std::ffi::{CStr, CString};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use crate::cell::{Cell, Cells, Stamp};
+use crate::fs::Fs;
+use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve, unchanged};
+use crate::sync::{AtomicBool, AtomicI64, Mutex, Published};
+use crate::{Micros, SECOND};
+
+/// How often a docroot is resolved in full although the cheap check finds
+/// nothing: it sees what comparing files cannot (see [`unchanged`]).
+const RESOLVE_EVERY: Micros = SECOND;
+
+/// How often a broken docroot is told of, at most.
+const TELL_EVERY: Micros = 60 * SECOND;
+
+/// How often a thread resolves while others keep changing the cells, before it
+/// goes by what it saw last.
+const ROUNDS: usize = 4;
+
+/// Stands for "at no time": later than every moment.
+const NEVER: Micros = Micros::MAX;
+
+/// When to look, and how long to go on without seeing anything. Virtual hosts
+/// that share a docroot may differ in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Check at most every so often (`RealpathEvery`); 0: for each request.
+    pub check_every: Micros,
+    /// How long the last good target serves while the docroot does not resolve
+    /// (`RealdocGrace`); 0: not at all.
+    pub grace: Micros,
+}
+
+/// What happened, for the log.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The file system was asked.
+    Checked {
+        /// What the docroot leads to.
+        resolved: &'a CStr,
+    },
+    /// The process goes over to another target.
+    Flipped {
+        /// The resolved docroot so far.
+        from: &'a CStr,
+        /// The new one.
+        to: &'a CStr,
+    },
+    /// The docroot does not resolve. At most once a minute.
+    Failed {
+        /// Why.
+        error: &'a ResolveError,
+        /// The resolved docroot that goes on to serve, if one does.
+        serving: Option<&'a CStr>,
+    },
+    /// The docroot resolves again, after a failure that was told of.
+    Recovered {
+        /// What the docroot leads to.
+        resolved: &'a CStr,
+    },
+}
+
+/// A docroot's resolution that a process has settled on.
+pub struct Snapshot {
+    resolved: Resolved,
+    /// For each link its cell, and what the cell said when the link was looked at.
+    stamps: Box<[(&'static Cell, Stamp)]>,
+}
+
+impl Snapshot {
+    /// The resolved docroot: canonical, without a trailing slash.
+    #[must_use]
+    pub fn docroot(&self) -> &CStr {
+        &self.resolved.docroot
+    }
+
+    /// The symlinks on the docroot's path and their targets.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.resolved.links
+    }
+
+    /// Whether nobody has seen another target since.
+    fn is_current(&self) -> bool {
+        self.stamps.iter().all(|(cell, stamp)| cell.load() == *stamp)
+    }
+}
+
+/// One configured docroot in one process.
+pub struct Docroot {
+    path: CString,
+    mode: Mode,
+    latest: Published<Snapshot>,
+    /// When the last check was; [`NEVER`]: there is no good one, look at once.
+    checked_at: AtomicI64,
+    /// When the docroot was last resolved in full.
+    resolved_at: AtomicI64,
+    /// A thread is at the cheap check. It may hang there: others do not wait.
+    checking: AtomicBool,
+    failure: Mutex<Failure>,
+}
+
+/// The memory of what went wrong.
+struct Failure {
+    /// When the docroot was first found broken; [`NEVER`]: it is not.
+    since: Micros,
+    /// When it was last told of; [`NEVER`]: not yet.
+    told_at: Micros,
+    /// A failure was told of and its end was not.
+    told: bool,
+}
+
+impl Docroot {
+    /// A docroot that has not been looked at. `path` is absolute.
+    #[must_use]
+    pub fn new(path: CString, mode: Mode) -> Self {
+        Docroot {
+            path,
+            mode,
+            latest: Published::empty(),
+            checked_at: AtomicI64::new(NEVER),
+            resolved_at: AtomicI64::new(NEVER),
+            checking: AtomicBool::new(false),
+            failure: Mutex::new(Failure {
+                since: NEVER,
+                told_at: NEVER,
+                told: false,
+            }),
+        }
+    }
+
+    /// The docroot as configured.
+    #[must_use]
+    pub fn path(&self) -> &CStr {
+        &self.path
+    }
+
+    /// How it is resolved.
+    #[must_use]
+    pub fn mode(&self) -> &Mode {
+        &self.mode
+    }
+
+    /// Lets a request that starts at `now` take the release that it is to run in.
+    ///
+    /// `None`: the docroot does not resolve and no earlier target may stand in.
+    pub fn take<T>(
+        &self,
+        now: Micros,
+        policy: Policy,
+        cells: Cells,
+        fs: &impl Fs,
+        tell: &mut dyn FnMut(Event<'_>),
+        take: impl FnOnce(&Snapshot) -> T,
+    ) -> Option<T> {
+        let latest = self.latest.load();
+        if let Some(snapshot) = &*latest
+            && snapshot.is_current()
+        {
+            let checked_at = self.checked_at.load(Acquire);
+            if within(checked_at, now, policy.check_every) {
+                return Some(take(snapshot));
+            }
+            if checked_at != NEVER {
+                let Some(_checking) = Checking::begin(&self.checking) else {
+                    return Some(take(snapshot));
+                };
+                if within(self.resolved_at.load(Relaxed), now, RESOLVE_EVERY)
+                    && unchanged(fs, snapshot.links())
+                    && snapshot.is_current()
+                {
+                    self.checked_at.store(now, Release);
+                    let resolved = snapshot.docroot();
+                    tell(Event::Checked { resolved });
+                    return Some(take(snapshot));
+                }
+                return self.look(now, policy, cells, fs, tell, take);
+            }
+        }
+        self.look(now, policy, cells, fs, tell, take)
+    }
+
+    /// The way of a request for which the process must look at the file system.
+    #[cold]
+    fn look<T>(
+        &self,
+        now: Micros,
+        policy: Policy,
+        cells: Cells,
+        fs: &impl Fs,
+        tell: &mut dyn FnMut(Event<'_>),
+        take: impl FnOnce(&Snapshot) -> T,
+    ) -> Option<T> {
+        let latest = self.latest.load().clone();
+        match self.settle(latest.as_deref(), cells, fs) {
+            Ok(found) => {
+                let found = Arc::new(found);
+                self.publish(latest, &found, now, tell);
+                Some(take(&found))
+            }
+            Err(error) => {
+                let stand_in = self.fail(&error, latest, now, policy, fs, tell);
+                stand_in.map(|snapshot| take(&snapshot))
+            }
+        }
+    }
+
+    /// Resolves, and brings what was found and what the cells say into agreement.
+    ///
+    /// What is returned was resolved after every response that another process
+    /// has sent from a newer target: such a response was preceded by a change
+    /// of the cell, and the cells did not change while this thread resolved.
+    fn settle(
+        &self,
+        latest: Option<&Snapshot>,
+        cells: Cells,
+        fs: &impl Fs,
+    ) -> Result<Snapshot, ResolveError> {
+        // What the cells said before the link was looked at.
+        let mut before: Vec<(&'static Cell, Stamp)> = latest
+            .map_or(&[][..], |snapshot| &snapshot.stamps)
+            .iter()
+            .map(|(cell, _)| (*cell, cell.load()))
+            .collect();
+        let mut rounds = 0;
+        loop {
+            let resolved = resolve(fs, &self.path, &self.mode)?;
+            let stamps: Vec<(&'static Cell, Stamp)> = resolved
+                .links
+                .iter()
+                .map(|link| cells.of(link))
+                .map(|cell| (cell, cell.load()))
+                .collect();
+
+            if rounds == ROUNDS {
+                // Flips and checks keep coming. This is as fresh as can be; make all
+                // others look too, and look again for the next request.
+                for (link, (cell, _)) in resolved.links.iter().zip(&stamps) {
+                    cell.overrule(&link.target);
+                }
+                return Ok(Snapshot {
+                    resolved,
+                    stamps: stamps.into(),
+                });
+            }
+
+            let same_cells = before.len() == stamps.len()
+                && before.iter().zip(&stamps).all(|(a, b)| std::ptr::eq(a.0, b.0));
+            // The first look at a link shows only which cell to watch.
+            rounds += usize::from(same_cells);
+            let same_stamps = before.iter().zip(&stamps).all(|(a, b)| a.1 == b.1);
+            if !same_cells || !same_stamps {
+                before = stamps;
+                continue;
+            }
+
+            let mut agreed = true;
+            for (link, (cell, stamp)) in resolved.links.iter().zip(&mut before) {
+                let target = link.target.as_c_str();
+                if stamp.tells(target) && !is_news(latest, *cell, *stamp, link) {
+                    continue;
+                }
+                agreed = false;
+                let next = stamp.next(target);
+                // Either way it takes another look to confirm.
+                *stamp = match cell.replace(*stamp, next) {
+                    Ok(()) => next,
+                    Err(now) => now,
+                };
+            }
+            if agreed {
+                let stamps = before.into();
+                return Ok(Snapshot { resolved, stamps });
+            }
+        }
+    }
+
+    /// Makes `found` what the process knows, unless another thread was faster:
+    /// then this request alone goes by it.
+    fn publish(
+        &self,
+        latest: Option<Arc<Snapshot>>,
+        found: &Arc<Snapshot>,
+        now: Micros,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) {
+        let resolved = found.docroot();
+        tell(Event::Checked { resolved });
+        if !self.latest.replace(latest.as_ref(), found) {
+            return;
+        }
+        self.resolved_at.store(now, Relaxed);
+        let was_broken = self.checked_at.swap(now, AcqRel) == NEVER;
+        if let Some(latest) = latest
+            && latest.docroot() != resolved
+        {
+            let from = latest.docroot();
+            tell(Event::Flipped { from, to: resolved });
+        }
+        if was_broken {
+            let told = {
+                let mut failure = self.failure.lock();
+                failure.since = NEVER;
+                std::mem::take(&mut failure.told)
+            };
+            if told {
+                tell(Event::Recovered { resolved });
+            }
+        }
+    }
+
+    /// Notes a failure; answers with the snapshot that may serve for now.
+    fn fail(
+        &self,
+        error: &ResolveError,
+        latest: Option<Arc<Snapshot>>,
+        now: Micros,
+        policy: Policy,
+        fs: &impl Fs,
+        tell: &mut dyn FnMut(Event<'_>),
+    ) -> Option<Arc<Snapshot>> {
+        let (since, news) = {
+            let mut failure = self.failure.lock();
+            // Every request looks until the docroot resolves again.
+            self.checked_at.store(NEVER, Release);
+            if failure.since > now {
+                failure.since = now;
+            }
+            let news = !within(failure.told_at, now, TELL_EVERY);
+            if news {
+                failure.told_at = now;
+                failure.told = true;
+            }
+            (failure.since, news)
+        };
+        let stand_in = latest.filter(|snapshot| {
+            error.is_passing()
+                && within(since, now, policy.grace)
+                && fs.stat(snapshot.docroot()).is_ok_and(|stat| stat.is_dir)
+        });
+        if news {
+            let serving = stand_in.as_ref().map(|snapshot| snapshot.docroot());
+            tell(Event::Failed { error, serving });
+        }
+        stand_in
+    }
+}
+
+/// Whether less than `span` has passed since `then`. A clock that went back
+/// counts as passed.
+fn within(then: Micros, now: Micros, span: Micros) -> bool {
+    then <= now && now - then < span
+}
+
+/// Whether `link` leads elsewhere than this process last saw under the very
+/// same stamp: a flip between two targets whose hashes are equal.
+fn is_news(latest: Option<&Snapshot>, cell: &Cell, stamp: Stamp, link: &Link) -> bool {
+    latest.is_some_and(|latest| {
+        let known = latest.resolved.links.iter().zip(&latest.stamps);
+        known
+            .filter(|(_, (c, s))| std::ptr::eq(*c, cell) && *s == stamp)
+            .any(|(l, _)| l.path == link.path && l.target != link.target)
+    })
+}
+
+/// Held by the one thread that is at the cheap check.
+struct Checking<'a>(&'a AtomicBool);
+
+impl<'a> Checking<'a> {
+    fn begin(flag: &'a AtomicBool) -> Option<Self> {
+        (!flag.swap(true, Acquire)).then_some(Checking(flag))
+    }
+}
+
+impl Drop for Checking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Release);
+    }
+}

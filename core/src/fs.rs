@@ -1,0 +1,60 @@
+//! The few questions that resolving asks a file system. An interface, so that
+//! tests can put a file system of their own in its place.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+
+pub use rustix::io::Errno;
+
+/// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
+pub const PATH_MAX: usize = 4096;
+
+/// Which file a name leads to, and whether that is a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The device that holds the file.
+    pub dev: u64,
+    /// The file's number on that device. It names the file only while the file
+    /// exists: file systems give it to the next one at once.
+    pub ino: u64,
+    /// Whether the file is a directory.
+    pub is_dir: bool,
+}
+
+/// A file system, as far as resolving needs one.
+pub trait Fs {
+    /// Follows every symlink, as stat(2).
+    ///
+    /// # Errors
+    /// Those of stat(2).
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno>;
+
+    /// Hands the text of the symlink at `path` to `read`; the last component is
+    /// not followed, as readlink(2).
+    ///
+    /// # Errors
+    /// Those of readlink(2): `EINVAL` says that `path` exists and is no symlink.
+    fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno>;
+}
+
+/// The file system of the process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsFs;
+
+impl Fs for OsFs {
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        let st = rustix::fs::stat(path)?;
+        let kind = rustix::fs::FileType::from_raw_mode(st.st_mode);
+        Ok(Stat {
+            dev: st.st_dev,
+            ino: st.st_ino,
+            is_dir: kind.is_dir(),
+        })
+    }
+
+    fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
+        let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
+        let (text, _) = rustix::fs::readlinkat_raw(rustix::fs::CWD, path, &mut buffer)?;
+        Ok(read(text))
+    }
+}

@@ -1,0 +1,26 @@
+//! What mod_realdoc does, without httpd: resolving a docroot that leads through
+//! symlinks, and deciding which release a request gets so that the whole server
+//! switches at once.
+//!
+//! - [`resolve`]: from the configured docroot to the resolved one, as a pure walk
+//!   over a small file-system interface ([`fs`]).
+//! - [`cell`]: the one word a link that all processes of the server share.
+//! - [`docroot`]: what a process knows of one docroot, and when it looks again.
+//! - [`settings`]: the values of the directives.
+//!
+//! Nothing here is unsafe, allocates on a request's common path, or holds a lock
+//! across a system call.
+#![forbid(unsafe_code)]
+
+pub mod cell;
+pub mod docroot;
+pub mod fs;
+pub mod resolve;
+pub mod settings;
+mod sync;
+
+/// A moment or a span of time in microseconds, as httpd's `apr_time_t`.
+pub type Micros = i64;
+
+/// A second in [`Micros`].
+pub const SECOND: Micros = 1_000_000;

@@ -1,0 +1,156 @@
+//! The values of the directives, and what is said of a bad one.
+
+use std::ffi::{CStr, CString};
+
+use crate::{Micros, SECOND};
+
+/// The longest time that a directive takes, in [`Micros`]: a year.
+pub const LONGEST: Micros = 365 * 24 * 3600 * SECOND;
+
+/// What `UseReadlink` was set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UseReadlink {
+    /// realpath(3).
+    Off,
+    /// Only the first symlink, by one step.
+    On,
+    /// The same, looking from this component on.
+    From(CString),
+}
+
+/// The value of directive `name` as `On` or `Off`, in any case.
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn flag(name: &str, value: &CStr) -> Result<bool, String> {
+    match value.to_bytes() {
+        v if v.eq_ignore_ascii_case(b"on") => Ok(true),
+        v if v.eq_ignore_ascii_case(b"off") => Ok(false),
+        _ => Err(refuse(name, value, "On or Off")),
+    }
+}
+
+/// The value of directive `name` as a time: a whole number, of seconds or with a
+/// unit as httpd's own (`ap_timeout_parameter_parse`, server/util.c).
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn time(name: &str, value: &CStr) -> Result<Micros, String> {
+    const ALLOWED: &str =
+        "a whole number from 0 to one year, in seconds or with a unit: 500ms, 2s, 5mi, 1h";
+    let refused = || refuse(name, value, ALLOWED);
+
+    let text = value.to_bytes();
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit.to_ascii_lowercase().as_slice() {
+        b"ms" => SECOND / 1000,
+        b"" | b"s" => SECOND,
+        b"mi" | b"min" => 60 * SECOND,
+        b"h" => 3600 * SECOND,
+        _ => return Err(refused()),
+    };
+    std::str::from_utf8(number)
+        .ok()
+        .and_then(|number| number.parse::<Micros>().ok())
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|time| *time <= LONGEST)
+        .ok_or_else(refused)
+}
+
+/// The value of `UseReadlink`.
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn use_readlink(name: &str, value: &CStr) -> Result<UseReadlink, String> {
+    if value.to_bytes().starts_with(b"/") {
+        return Ok(UseReadlink::From(value.to_owned()));
+    }
+    match flag(name, value) {
+        Ok(true) => Ok(UseReadlink::On),
+        Ok(false) => Ok(UseReadlink::Off),
+        Err(_) => Err(refuse(name, value, "On, Off or an absolute path")),
+    }
+}
+
+fn refuse(name: &str, value: &CStr, allowed: &str) -> String {
+    let value = value.to_string_lossy();
+    format!("{name}: '{value}' is not allowed; allowed is {allowed}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn c(text: &str) -> CString {
+        CString::new(text).unwrap()
+    }
+
+    #[test]
+    fn times() {
+        for (text, micros) in [
+            ("0", 0),
+            ("2", 2 * SECOND),
+            ("2s", 2 * SECOND),
+            ("500ms", SECOND / 2),
+            ("500MS", SECOND / 2),
+            ("5mi", 300 * SECOND),
+            ("5min", 300 * SECOND),
+            ("1h", 3600 * SECOND),
+            ("8760h", LONGEST),
+        ] {
+            assert_eq!(time("RealpathEvery", &c(text)), Ok(micros), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_times_name_directive_value_and_what_is_allowed() {
+        for text in [
+            "", "s", "-1", "+1", "1.5", "2 s", "2x", "5m", "0x10", "ms", "8761h", "99999999999999999999",
+            "9223372036854775807h", "٣",
+        ] {
+            let message = time("RealpathEvery", &c(text)).expect_err(text);
+            assert!(message.starts_with(&format!("RealpathEvery: '{text}' is not allowed")));
+            assert!(message.contains("0 to one year"));
+        }
+    }
+
+    #[test]
+    fn words_in_any_case() {
+        assert_eq!(flag("Realdoc", &c("oN")), Ok(true));
+        assert_eq!(flag("Realdoc", &c("OFF")), Ok(false));
+        for bad in ["", "yes", "1", "on ", "/srv"] {
+            let message = flag("Realdoc", &c(bad)).expect_err(bad);
+            assert_eq!(message, format!("Realdoc: '{bad}' is not allowed; allowed is On or Off"));
+        }
+    }
+
+    #[test]
+    fn use_readlink_takes_a_word_or_an_absolute_path() {
+        let parse = |text| use_readlink("UseReadlink", &c(text));
+        assert_eq!(parse("on"), Ok(UseReadlink::On));
+        assert_eq!(parse("Off"), Ok(UseReadlink::Off));
+        assert_eq!(parse("/srv/app"), Ok(UseReadlink::From(c("/srv/app"))));
+        for bad in ["", "srv/app", "./x", "maybe"] {
+            let message = parse(bad).expect_err(bad);
+            assert_eq!(
+                message,
+                format!("UseReadlink: '{bad}' is not allowed; allowed is On, Off or an absolute path")
+            );
+        }
+    }
+
+    proptest! {
+        /// Every number and unit within bounds is taken for what it says; no text panics.
+        #[test]
+        fn a_time_is_what_it_says(number in 0i64..200_000, unit in 0usize..6, junk in "[^\0]{0,12}") {
+            let (unit, micros) =
+                [("ms", 1000), ("s", SECOND), ("", SECOND), ("mi", 60 * SECOND), ("min", 60 * SECOND), ("h", 3600 * SECOND)][unit];
+            let expected = number.checked_mul(micros).filter(|t| *t <= LONGEST);
+            prop_assert_eq!(time("X", &c(&format!("{number}{unit}"))).ok(), expected);
+            let _ = time("X", &c(&junk));
+            let _ = use_readlink("X", &c(&junk));
+        }
+    }
+}
