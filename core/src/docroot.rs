@@ -64,6 +64,9 @@ pub enum Event<'a> {
         error: &'a ResolveError,
         /// The resolved docroot that goes on to serve, if one does.
         serving: Option<&'a CStr>,
+        /// Whether a symlink is known to be or to have been on the docroot's path:
+        /// if not, it is a directory that simply is not there.
+        linked: bool,
     },
     /// The docroot resolves again, after a failure that was told of.
     Recovered {
@@ -345,6 +348,7 @@ impl Docroot {
             }
             (failure.since, news)
         };
+        let linked = error.behind_link || latest.as_ref().is_some_and(|l| !l.links().is_empty());
         let stand_in = latest.filter(|snapshot| {
             error.is_passing()
                 && within(since, now, policy.grace)
@@ -352,7 +356,11 @@ impl Docroot {
         });
         if news {
             let serving = stand_in.as_ref().map(|snapshot| snapshot.docroot());
-            tell(Event::Failed { error, serving });
+            tell(Event::Failed {
+                error,
+                serving,
+                linked,
+            });
         }
         stand_in
     }

@@ -54,6 +54,8 @@ pub struct ResolveError {
     pub path: CString,
     /// What the system said of it.
     pub errno: Errno,
+    /// Whether a symlink had been followed to get there.
+    pub behind_link: bool,
 }
 
 impl ResolveError {
@@ -157,7 +159,11 @@ fn resolve_first(
             match fs.read_link(&path, |text| text.into()) {
                 Ok(target) => Some(Ok((path, target))),
                 Err(Errno::INVAL) => None,
-                Err(errno) => Some(Err(ResolveError { path, errno })),
+                Err(errno) => Some(Err(ResolveError {
+                    path,
+                    errno,
+                    behind_link: false,
+                })),
             }
         })
         .transpose()?;
@@ -169,6 +175,7 @@ fn resolve_first(
         let link = path.to_bytes();
         let name = link.iter().rposition(|&b| b == b'/').unwrap_or(0);
         walk.follow_by_name(&link[..name])?;
+        walk.symlinks += 1;
         if target.starts_with(b"/") {
             walk.path.clear();
         }
@@ -214,8 +221,11 @@ impl<'a, F: Fs> Walk<'a, F> {
     }
 
     fn error<T>(&self, errno: Errno) -> Result<T, ResolveError> {
-        let path = self.here();
-        Err(ResolveError { path, errno })
+        Err(ResolveError {
+            path: self.here(),
+            errno,
+            behind_link: self.symlinks > 0,
+        })
     }
 
     fn must_be_directory(&self) -> Result<(), ResolveError> {

@@ -1,0 +1,149 @@
+//! Finds httpd's and APR's headers, makes Rust bindings of what the module uses
+//! of them, and compiles the C shim.
+//!
+//! httpd is asked through `apxs`, APR through `apr-1-config` and `apu-1-config`;
+//! the environment variables `APXS`, `APR_CONFIG` and `APU_CONFIG` name others.
+
+use std::env;
+use std::panic;
+use std::path::PathBuf;
+use std::process::{Command, exit};
+
+/// The module magic number of httpd 2.4 (ap_mmn.h): with another one, structures
+/// and hooks differ.
+const HTTPD_24: &str = "20120211";
+
+const DEBIAN: &str = "apt-get install apache2-dev libclang-dev";
+const FEDORA: &str = "dnf install httpd-devel apr-devel apr-util-devel clang-devel";
+
+fn main() {
+    for file in ["include/wrapper.h", "src/httpd/shim.c", "src/httpd/shim.h"] {
+        println!("cargo::rerun-if-changed={file}");
+    }
+    for variable in ["APXS", "APR_CONFIG", "APU_CONFIG", "LIBCLANG_PATH"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    // Rust's thread-locals do not survive dlclose(3), and httpd unloads its
+    // modules at every restart.
+    println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+
+    let include_dir = PathBuf::from(ask("APXS", "apxs", &["-q", "INCLUDEDIR"]));
+    check_version(&include_dir);
+    let mut flags = vec![format!("-I{}", include_dir.display())];
+    for (variable, program) in [
+        ("APR_CONFIG", "apr-1-config"),
+        ("APU_CONFIG", "apu-1-config"),
+    ] {
+        let args: &[&str] = if variable == "APR_CONFIG" {
+            &["--includes", "--cppflags"]
+        } else {
+            &["--includes"]
+        };
+        flags.extend(
+            ask(variable, program, args)
+                .split_whitespace()
+                .map(String::from),
+        );
+    }
+
+    bind(&flags);
+
+    let mut shim = cc::Build::new();
+    shim.file("src/httpd/shim.c")
+        .warnings(true)
+        .extra_warnings(true);
+    // httpd's own headers are not clean of these.
+    shim.flag_if_supported("-Wno-unused-parameter");
+    for flag in &flags {
+        shim.flag(flag);
+    }
+    shim.compile("realdoc_shim");
+}
+
+/// What `program`, or the one that `variable` names, answers.
+fn ask(variable: &str, program: &str, args: &[&str]) -> String {
+    let program = env::var(variable).unwrap_or_else(|_| program.into());
+    match Command::new(&program).args(args).output() {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().into()
+        }
+        Ok(output) => fail(&format!(
+            "`{program} {}` failed: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        )),
+        Err(error) => fail(&format!(
+            "cannot run `{program}`: {error}\n\
+             It comes with httpd's development package, or set {variable} to where it is."
+        )),
+    }
+}
+
+fn check_version(include_dir: &std::path::Path) {
+    let header = include_dir.join("ap_mmn.h");
+    let text = std::fs::read_to_string(&header).unwrap_or_else(|error| {
+        fail(&format!(
+            "cannot read httpd's header {}: {error}",
+            header.display()
+        ))
+    });
+    let magic = text
+        .lines()
+        .find_map(|line| line.strip_prefix("#define MODULE_MAGIC_NUMBER_MAJOR "))
+        .map(str::trim);
+    if magic != Some(HTTPD_24) {
+        fail(&format!(
+            "{} is not of httpd 2.4: its module magic number is {}, not {HTTPD_24}",
+            header.display(),
+            magic.unwrap_or("missing")
+        ));
+    }
+}
+
+fn bind(flags: &[String]) {
+    // What is not read, and differs between httpd's and APR's own builds.
+    let opaque = "conn_rec|process_rec|apr_finfo_t|apr_uri_t|apr_sockaddr_t|apr_bucket_brigade\
+        |ap_filter_t|ap_logconf|htaccess_result|ap_directive_t|ap_configfile_t|server_addr_rec";
+    let bindings = bindgen::Builder::default()
+        .header("include/wrapper.h")
+        .clang_args(flags)
+        .allowlist_type("request_rec|server_rec|core_server_config|module|command_rec|cmd_parms")
+        .allowlist_function("apr_palloc|apr_pstrmemdup|apr_pool_cleanup_(register|null)")
+        .allowlist_function("ap_set_document_root|ap_document_root|ap_retained_data_(get|create)")
+        .allowlist_function(
+            "ap_hook_(create_request|post_read_request|translate_name|map_to_storage|post_config)",
+        )
+        .allowlist_function("ap_state_query|realdoc_log.*")
+        .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|RSRC_CONF|APR_HOOK_.*|AP_SQ_M.*")
+        .allowlist_type(opaque)
+        .opaque_type(opaque)
+        .derive_default(false)
+        .layout_tests(false)
+        .wrap_unsafe_ops(true)
+        .generate_comments(false)
+        .rust_target(bindgen::RustTarget::stable(85, 0).expect("a version that bindgen knows"))
+        .rust_edition(bindgen::RustEdition::Edition2024);
+
+    // bindgen panics where libclang is missing; its own words help nobody here.
+    panic::set_hook(Box::new(|_| {}));
+    let generated = panic::catch_unwind(panic::AssertUnwindSafe(|| bindings.generate()));
+    let _ = panic::take_hook();
+    let bindings = match generated {
+        Ok(Ok(bindings)) => bindings,
+        Ok(Err(error)) => fail(&format!("cannot read httpd's headers: {error}")),
+        Err(_) => fail("cannot load libclang, which bindgen reads httpd's headers with"),
+    };
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("httpd.rs");
+    if let Err(error) = bindings.write_to_file(&out) {
+        fail(&format!("cannot write {}: {error}", out.display()));
+    }
+}
+
+fn fail(message: &str) -> ! {
+    for line in message.lines() {
+        println!("cargo::error={line}");
+    }
+    println!("cargo::error=on Debian and Ubuntu: {DEBIAN}");
+    println!("cargo::error=on Fedora and RHEL:   {FEDORA}");
+    exit(1)
+}

@@ -1,0 +1,158 @@
+//! The directives: their values, what holds where nothing is said, and how a
+//! virtual host's go over the server's.
+
+use std::ffi::{CStr, CString};
+
+use realdoc_core::docroot::Policy;
+use realdoc_core::resolve::Mode;
+use realdoc_core::settings::{self, UseReadlink};
+use realdoc_core::{Micros, SECOND};
+
+use crate::httpd::{Directive, ServerId};
+use crate::site::Site;
+
+/// What the directives say for one server. `None`: nothing, which is not the same
+/// as the default, since a virtual host that says nothing has the server's.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    realdoc: Option<bool>,
+    realpath_every: Option<Micros>,
+    use_readlink: Option<UseReadlink>,
+    grace: Option<Micros>,
+    #[cfg(feature = "test-hooks")]
+    private_cells: Option<bool>,
+}
+
+impl Settings {
+    fn merge(base: &Settings, own: &Settings) -> Settings {
+        Settings {
+            realdoc: own.realdoc.or(base.realdoc),
+            realpath_every: own.realpath_every.or(base.realpath_every),
+            use_readlink: own
+                .use_readlink
+                .clone()
+                .or_else(|| base.use_readlink.clone()),
+            grace: own.grace.or(base.grace),
+            #[cfg(feature = "test-hooks")]
+            private_cells: own.private_cells.or(base.private_cells),
+        }
+    }
+
+    /// `Realdoc`: whether the virtual host is ours at all.
+    pub(crate) fn is_on(&self) -> bool {
+        self.realdoc.unwrap_or(true)
+    }
+
+    /// `RealpathEvery` and `RealdocGrace`.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            check_every: self.realpath_every.unwrap_or(0),
+            grace: self.grace.unwrap_or(10 * SECOND),
+        }
+    }
+
+    /// `UseReadlink`, as the way to resolve.
+    pub(crate) fn mode(&self) -> Mode {
+        match &self.use_readlink {
+            None | Some(UseReadlink::Off) => Mode::Realpath,
+            Some(UseReadlink::On) => Mode::Readlink { from: None },
+            Some(UseReadlink::From(path)) => Mode::Readlink {
+                from: Some(path.clone()),
+            },
+        }
+    }
+
+    /// `RealdocTestPrivateCells`: whether each process switches by itself.
+    #[cfg(feature = "test-hooks")]
+    pub(crate) fn has_private_cells(&self) -> bool {
+        self.private_cells.unwrap_or(false)
+    }
+}
+
+/// What httpd keeps for us with a server.
+#[derive(Default)]
+pub(crate) struct ServerConfig {
+    pub(crate) settings: Settings,
+    /// Which server it was made for in post_config; until then several may have it,
+    /// and later a copy of a server_rec may come by with it.
+    pub(crate) server: Option<ServerId>,
+    /// What is to be resolved; `None`: the server is left alone.
+    pub(crate) site: Option<Site>,
+}
+
+impl ServerConfig {
+    /// A virtual host's configuration: its own, and where it says nothing the server's.
+    pub(crate) fn merge(base: &ServerConfig, own: &ServerConfig) -> ServerConfig {
+        ServerConfig {
+            settings: Settings::merge(&base.settings, &own.settings),
+            ..ServerConfig::default()
+        }
+    }
+}
+
+pub(crate) const REALDOC: Directive = Directive {
+    name: c"Realdoc",
+    usage: c"On (default) or Off: whether this server's document root is resolved",
+    set: |settings, name, value| {
+        settings.realdoc = Some(settings::flag(name, value)?);
+        Ok(())
+    },
+};
+
+pub(crate) const REALPATH_EVERY: Directive = Directive {
+    name: c"RealpathEvery",
+    usage:
+        c"how often to look where the links lead, at most: 2, 500ms; 0 (default): for each request",
+    set: |settings, name, value| {
+        settings.realpath_every = Some(settings::time(name, value)?);
+        Ok(())
+    },
+};
+
+pub(crate) const USE_READLINK: Directive = Directive {
+    name: c"UseReadlink",
+    usage: c"On, Off (default) or the path to begin at: replace only the first link, by one step",
+    set: |settings, name, value| {
+        settings.use_readlink = Some(settings::use_readlink(name, value)?);
+        Ok(())
+    },
+};
+
+pub(crate) const REALDOC_GRACE: Directive = Directive {
+    name: c"RealdocGrace",
+    usage: c"how long the last good target serves while the link is missing: 10 (default), 500ms; 0: not at all",
+    set: |settings, name, value| {
+        settings.grace = Some(settings::time(name, value)?);
+        Ok(())
+    },
+};
+
+#[cfg(feature = "test-hooks")]
+pub(crate) const TEST_PRIVATE_CELLS: Directive = Directive {
+    name: c"RealdocTestPrivateCells",
+    usage: c"On or Off",
+    set: |settings, name, value| {
+        settings.private_cells = Some(settings::flag(name, value)?);
+        Ok(())
+    },
+};
+
+#[cfg(feature = "test-hooks")]
+pub(crate) const TEST_PANIC: Directive = Directive {
+    name: c"RealdocTestPanic",
+    usage: c"the hook to panic in",
+    set: |_, _, value| {
+        crate::httpd::faults::set_panic_in(&value.to_string_lossy());
+        Ok(())
+    },
+};
+
+/// The path of `UseReadlink /path` where it is no part of `docroot`.
+pub(crate) fn misplaced_start<'a>(mode: &'a Mode, docroot: &CStr) -> Option<&'a CString> {
+    match mode {
+        Mode::Readlink { from: Some(from) } => {
+            (!realdoc_core::resolve::starts_at_component(docroot, from)).then_some(from)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,58 @@
+//! The one boundary between Rust and httpd: no panic crosses it.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{self, AssertUnwindSafe};
+
+use super::log::{MainLog, log};
+
+thread_local! {
+    /// Where this thread panicked last. The panic hook knows it, the boundary does not.
+    static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Runs `f`. If it panics, writes one line that names `place` and answers `neutral`,
+/// with which httpd goes on as if the module were not there.
+pub(super) fn boundary<T>(place: &'static str, neutral: T, f: impl FnOnce() -> T) -> T {
+    // Unwind safety: what a panic may leave half done is the request at hand. State
+    // that outlives it is atomics, published whole, and flags that guards take back.
+    let answer = panic::catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "test-hooks")]
+        super::faults::panic_in(place);
+        f()
+    }));
+    match answer {
+        Ok(answer) => answer,
+        Err(payload) => {
+            tell(place, payload);
+            neutral
+        }
+    }
+}
+
+/// Keeps the panic's location for [`boundary`] instead of printing it to stderr.
+pub(super) fn install_panic_hook() {
+    panic::set_hook(Box::new(|info| {
+        let location = info.location().map(ToString::to_string);
+        LOCATION.with_borrow_mut(|last| *last = location.unwrap_or_default());
+    }));
+}
+
+#[cold]
+fn tell(place: &str, payload: Box<dyn Any + Send>) {
+    let message = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("of an unknown kind");
+    LOCATION.with_borrow(|location| {
+        log!(
+            MainLog,
+            Error,
+            "RD01: panic in {place}: {message}, at {location}; httpd goes on as without the module. \
+             Please report it as a bug"
+        );
+    });
+    // Dropping a payload of an unknown kind could panic again, outside of any boundary.
+    std::mem::forget(payload);
+}

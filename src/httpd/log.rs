@@ -1,0 +1,117 @@
+//! Lines in httpd's error log, tagged `[realdoc:level]`.
+
+use std::ffi::{CString, c_char, c_int};
+use std::fmt;
+
+use super::raw;
+use super::request::Request;
+use super::server::Server;
+
+/// A line's level, as in `LogLevel` (http_log.h).
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    Error = 3,
+    Warn = 4,
+    Notice = 5,
+    Info = 6,
+    Debug = 7,
+}
+
+/// Where lines can be written.
+pub(crate) trait Log {
+    /// Whether a line at `level` would be written at all.
+    fn logs(&self, level: Level) -> bool;
+
+    /// Writes a line. `file` ends with a NUL. Use [`log!`].
+    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>);
+}
+
+/// `log!(request, Error, "format", ...)`: formats only what will be written.
+macro_rules! log {
+    ($to:expr, $level:ident, $($message:tt)+) => {{
+        use $crate::httpd::Log as _;
+        let (to, level) = (&$to, $crate::httpd::Level::$level);
+        if to.logs(level) {
+            to.write(concat!(file!(), "\0"), line!(), level, format_args!($($message)+));
+        }
+    }};
+}
+pub(crate) use log;
+
+impl Log for Request<'_> {
+    fn logs(&self, level: Level) -> bool {
+        // SAFETY: the request is alive, and only read.
+        unsafe { raw::realdoc_logs_request(self.as_ptr(), level as c_int) != 0 }
+    }
+
+    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+        let message = c_string(message);
+        // SAFETY: the request is alive; both strings end with a NUL and are copied.
+        unsafe {
+            raw::realdoc_log_request(
+                c_file(file),
+                line as c_int,
+                level as c_int,
+                self.as_ptr(),
+                message.as_ptr(),
+            );
+        }
+    }
+}
+
+impl Log for Server<'_> {
+    fn logs(&self, level: Level) -> bool {
+        // SAFETY: the server is alive, and only read.
+        unsafe { raw::realdoc_logs_server(self.as_ptr(), level as c_int) != 0 }
+    }
+
+    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+        write_server(self.as_ptr(), file, line, level, message);
+    }
+}
+
+/// The main server's log, from wherever no request or server is at hand.
+pub(crate) struct MainLog;
+
+impl Log for MainLog {
+    fn logs(&self, _: Level) -> bool {
+        true
+    }
+
+    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+        write_server(std::ptr::null(), file, line, level, message);
+    }
+}
+
+fn write_server(
+    server: *const raw::server_rec,
+    file: &'static str,
+    line: u32,
+    level: Level,
+    message: fmt::Arguments<'_>,
+) {
+    let message = c_string(message);
+    // SAFETY: the server is null, which the shim allows, or alive; both strings end
+    // with a NUL and are copied.
+    unsafe {
+        raw::realdoc_log_server(
+            c_file(file),
+            line as c_int,
+            level as c_int,
+            server,
+            message.as_ptr(),
+        );
+    }
+}
+
+fn c_file(file: &'static str) -> *const c_char {
+    debug_assert!(file.ends_with('\0'), "log! appends it");
+    file.as_ptr().cast()
+}
+
+/// httpd itself escapes control characters and cuts what is too long (server/log.c).
+fn c_string(message: fmt::Arguments<'_>) -> CString {
+    let mut bytes = message.to_string().into_bytes();
+    bytes.retain(|&b| b != 0);
+    CString::new(bytes).unwrap_or_default()
+}

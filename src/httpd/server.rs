@@ -1,0 +1,84 @@
+//! A virtual host, or the main server, as httpd knows it.
+
+use std::ffi::CStr;
+use std::marker::PhantomData;
+
+use super::{module, raw};
+use crate::config::ServerConfig;
+
+/// A server that lives for `'s`.
+#[derive(Clone, Copy)]
+pub(crate) struct Server<'s> {
+    raw: *mut raw::server_rec,
+    life: PhantomData<&'s ()>,
+}
+
+/// Tells servers apart while they live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ServerId(*const raw::server_rec);
+
+// SAFETY: the pointer is compared and never followed.
+unsafe impl Send for ServerId {}
+// SAFETY: as above.
+unsafe impl Sync for ServerId {}
+
+impl<'s> Server<'s> {
+    /// # Safety
+    /// `raw` is a server whose configuration has been created and that lives for `'s`.
+    pub(super) unsafe fn from_raw(raw: *mut raw::server_rec) -> Self {
+        let life = PhantomData;
+        Server { raw, life }
+    }
+
+    pub(super) fn as_ptr(self) -> *mut raw::server_rec {
+        self.raw
+    }
+
+    pub(crate) fn id(self) -> ServerId {
+        ServerId(self.raw)
+    }
+
+    /// This server and those that follow it in httpd's list.
+    pub(crate) fn all(self) -> impl Iterator<Item = Server<'s>> {
+        std::iter::successors(Some(self), |server| {
+            // SAFETY: the list's members live as long as its head.
+            let next = unsafe { (*server.raw).next };
+            // SAFETY: as above.
+            (!next.is_null()).then(|| unsafe { Server::from_raw(next) })
+        })
+    }
+
+    /// Our configuration for the server.
+    pub(crate) fn config(self) -> Option<&'s ServerConfig> {
+        // SAFETY: only `module` and `set_config` write our slot of a server's vector,
+        // with a configuration that lives as long as the server.
+        unsafe {
+            let slot = module::slot((*self.raw).module_config);
+            (*slot).cast::<ServerConfig>().as_ref()
+        }
+    }
+
+    /// Replaces our configuration for this server, and for no other: before, a
+    /// virtual host without directives of ours has the main server's
+    /// (ap_merge_server_configs, server/config.c). For post_config, when one thread runs.
+    pub(crate) fn set_config(self, config: &'s ServerConfig) {
+        // SAFETY: every server has a vector of its own, and this slot of it is ours.
+        unsafe {
+            let slot = module::slot((*self.raw).module_config);
+            *slot = std::ptr::from_ref(config).cast_mut().cast();
+        }
+    }
+
+    /// The `DocumentRoot` as configured.
+    pub(crate) fn document_root(self) -> Option<&'s CStr> {
+        // SAFETY: core's configuration is in its slot of every server's vector, and
+        // the string lives as long. Only the second field of the structure is read;
+        // later versions of 2.4 add fields at its end.
+        unsafe {
+            let slot = module::slot_of(&raw const raw::core_module, (*self.raw).module_config);
+            let core = (*slot).cast::<raw::core_server_config>().as_ref()?;
+            let root = core.ap_document_root;
+            (!root.is_null()).then(|| CStr::from_ptr(root))
+        }
+    }
+}

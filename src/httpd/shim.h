@@ -1,0 +1,17 @@
+/* What only macros of httpd can do, as functions. */
+#ifndef REALDOC_SHIM_H
+#define REALDOC_SHIM_H
+
+#include "httpd.h"
+
+/* Whether a line at this level would be written: LogLevel, with our module's own. */
+int realdoc_logs_request(const request_rec *r, int level);
+int realdoc_logs_server(const server_rec *s, int level);
+
+/* Writes the line. `s` may be NULL: then it goes to the main server's log. */
+void realdoc_log_request(const char *file, int line, int level,
+                         const request_rec *r, const char *message);
+void realdoc_log_server(const char *file, int line, int level,
+                        const server_rec *s, const char *message);
+
+#endif

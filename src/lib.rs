@@ -1,0 +1,45 @@
+//! mod_realdoc: one request, one release, when a web site is deployed by flipping
+//! a symlink.
+//!
+//! A request's way is in [`register`]. The rest of the crate:
+//!
+//! - [`config`]: the directives;
+//! - [`site`]: when the configuration has been read, which docroots there are;
+//! - [`pin`]: what happens to a request;
+//! - [`httpd`]: the only folder that knows C and holds `unsafe`;
+//! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole
+//!   server, without httpd.
+
+mod config;
+mod httpd;
+mod pin;
+mod site;
+
+use httpd::{Command, Hooks, Order};
+
+/// The directives that httpd reads for us.
+static COMMANDS: [Command; COMMANDS_LEN] = [
+    Command::new(&config::REALDOC),
+    Command::new(&config::REALPATH_EVERY),
+    Command::new(&config::USE_READLINK),
+    Command::new(&config::REALDOC_GRACE),
+    #[cfg(feature = "test-hooks")]
+    Command::new(&config::TEST_PRIVATE_CELLS),
+    #[cfg(feature = "test-hooks")]
+    Command::new(&config::TEST_PANIC),
+    Command::END,
+];
+const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 7 } else { 5 };
+
+/// Where the module takes part: at start, and on a request's way.
+fn register(hooks: &Hooks) {
+    hooks.post_config(site::set_up, Order::MIDDLE);
+
+    // Core makes its own part of the request at MIDDLE.
+    hooks.create_request(pin::inherit, Order::LAST);
+    // Before any module can look at the document root.
+    hooks.post_read_request(pin::take, Order::REALLY_FIRST);
+    // In case another module has exchanged the virtual host.
+    hooks.translate_name(pin::take, Order::BEFORE_CORE);
+    hooks.map_to_storage(pin::take, Order::REALLY_FIRST);
+}
