@@ -1,0 +1,65 @@
+# The one way in. `make help` lists what there is.
+
+# A shell opened before rustup ran does not have Rust in its PATH yet.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+MODULE := $(TARGET)/release/libmod_realdoc.so
+TEST_MODULE := $(TARGET)/test-hooks/libmod_realdoc.so
+
+CARGO_TEST := cargo test --locked --no-fail-fast
+
+# cargo uses all cores by itself.
+.NOTPARALLEL:
+.PHONY: all module test-module install uninstall demo test unit model integration check setup setup-build clean help
+
+all: module
+
+module: ## build the module (what plain `make` does)
+	cargo build --release --locked -p mod_realdoc
+
+demo: setup-build module ## see it work: the same deploys without the module and with it, on a private Apache
+	REALDOC_MODULE="$(MODULE)" cargo run --release --locked -p demo
+
+install: ## install the built module and its configuration (as root, or with DESTDIR=)
+	@scripts/install "$(MODULE)"
+
+uninstall: ## remove what `make install` wrote
+	@scripts/uninstall
+
+test: setup module test-module ## build and run all tests; T=pattern narrows the integration tests
+	@scripts/test "$(MAKE)" unit model integration
+
+unit: setup-build ## unit and property tests, and those of the test harness
+	$(CARGO_TEST) --workspace --exclude mod_realdoc
+
+# Loom replaces the atomics of the whole build: a target directory of its own
+# keeps that from rebuilding everything else.
+model: ## the switch between releases, in every order of its steps (loom)
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$(TARGET)/loom" $(CARGO_TEST) --release -p realdoc-core --test switch_model
+
+integration: setup module test-module ## the module in real Apaches; T=pattern narrows
+	REALDOC_MODULE="$(MODULE)" REALDOC_TEST_MODULE="$(TEST_MODULE)" $(CARGO_TEST) -p mod_realdoc --test integration -- $(T)
+
+# The release build plus directives that provoke faults. A profile of its own
+# keeps it out of target/release, from where `make install` installs.
+test-module:
+	cargo build --profile test-hooks --locked -p mod_realdoc --features test-hooks
+
+check: setup-build ## formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked --features mod_realdoc/test-hooks -- -D warnings
+
+setup: ## install what building, the demo and the tests need (Debian, Ubuntu)
+	@scripts/setup build test
+
+setup-build: ## install only what building and the demo need
+	@scripts/setup build
+
+clean: ## remove all that was built
+	cargo clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@echo 'Variables: APXS=/opt/httpd/bin/apxs  DESTDIR=/staging/root  T=name-of-a-test'
