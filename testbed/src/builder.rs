@@ -1,0 +1,320 @@
+//! Setting up a server: its configuration, its directory, its start.
+
+use std::error::Error;
+use std::fs::{self, OpenOptions, Permissions};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{fmt, io};
+
+use tempfile::TempDir;
+
+use crate::config::{Config, MIME_TYPES};
+use crate::group::Group;
+use crate::installation::Installation;
+use crate::log::ErrorLog;
+use crate::releases::{make_dir, write_file};
+use crate::wait::{LIMIT, holds_within};
+use crate::{Module, Mpm, Server, processes};
+
+/// What httpd writes to its log when it serves, at the start and after each restart.
+pub(crate) const SERVES: &str = "resuming normal operations";
+
+/// A server that has not been started yet; made by [`Server::builder`].
+///
+/// Its temporary directory exists already, so that releases can be put there.
+#[derive(Debug)]
+pub struct Builder {
+    home: Home,
+    config: Config,
+    allowed: Vec<String>,
+}
+
+impl Builder {
+    pub(crate) fn new(mpm: Mpm) -> Self {
+        Self {
+            home: Home::new(),
+            config: Config::new(mpm),
+            allowed: Vec::new(),
+        }
+    }
+
+    /// The server's own temporary directory; `{root}` in the configuration. It goes with the server.
+    pub fn root(&self) -> &Path {
+        self.home.root()
+    }
+
+    /// Whether mod_realdoc is loaded; [`Module::Off`] by default.
+    pub fn module(mut self, module: Module) -> Self {
+        self.config.module = module;
+        self
+    }
+
+    /// Loads a module of httpd: "rewrite" for `mod_rewrite.so`, "php" for mod_php. Loaded always are authz_core, dir, env,
+    /// log_config, mime and setenvif.
+    pub fn load(mut self, module: &str) -> Self {
+        self.config.modules.push(module.into());
+        self
+    }
+
+    /// Loads mod_cgi on prefork, mod_cgid on the others, for files whose name ends in `.cgi`. Where they may run is for
+    /// `Options ExecCGI` to say.
+    pub fn cgi(mut self) -> Self {
+        self.config.cgi = true;
+        self
+    }
+
+    /// The number of child processes, which stays the same; 8 by default on prefork, else 2.
+    pub fn children(mut self, children: usize) -> Self {
+        self.config.children = children;
+        self
+    }
+
+    /// The number of threads that serve in a child process; 16 by default. Of no meaning on prefork.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.config.threads = threads;
+        self
+    }
+
+    /// The arguments of `LogLevel`; by default `warn`, and `realdoc:debug` if the module is loaded.
+    pub fn log_level(mut self, levels: &str) -> Self {
+        self.config.log_level = Some(levels.into());
+        self
+    }
+
+    /// What `<Directory "/">` contains, by default `Options FollowSymLinks`, `AllowOverride None` and `Require all granted`.
+    pub fn root_section(mut self, text: &str) -> Self {
+        self.config.root_section = text.into();
+        self
+    }
+
+    /// Adds to the configuration. `{root}` is replaced by [`root`](Self::root), `{port}` by the port; `{port2}`, `{port3}`
+    /// and so on are further ports, on which the server then listens, too.
+    pub fn config(mut self, text: &str) -> Self {
+        self.config.text += text;
+        self.config.text += "\n";
+        self
+    }
+
+    /// Expects lines with this text in the error log: they may be warnings or worse. Other such lines fail the test when the
+    /// server is stopped or dropped.
+    pub fn allow(mut self, part: &str) -> Self {
+        self.allowed.push(part.into());
+        self
+    }
+
+    /// Lets httpd check the configuration without starting it (`httpd -t`); gives what it says.
+    ///
+    /// # Errors
+    ///
+    /// When httpd refuses the configuration.
+    pub fn configtest(&self) -> Result<String, ConfigError> {
+        let ports = free_ports(self.config.ports());
+        self.home.configure(&self.config, &ports);
+        self.home.configtest()
+    }
+
+    /// Starts the server and waits until it serves.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start; the message has httpd's words.
+    #[track_caller]
+    pub fn start(self) -> Server {
+        self.try_start().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts the server and waits until it serves.
+    ///
+    /// # Errors
+    ///
+    /// When httpd ends instead, with what it said.
+    ///
+    /// # Panics
+    ///
+    /// When httpd neither serves nor ends.
+    pub fn try_start(self) -> Result<Server, ConfigError> {
+        // Somebody else may take a port between our look and httpd's bind.
+        const ATTEMPTS: usize = 5;
+
+        let log = ErrorLog::new(self.home.error_log());
+        for _ in 1..ATTEMPTS {
+            let (group, ports) = self.launch();
+            match self.await_service(&group, &ports, &log) {
+                Err(error) if error.output.contains("Address already in use") => {
+                    fs::remove_file(log.file()).expect("the failed start's log can be removed");
+                }
+                Err(error) => return Err(error),
+                Ok(()) => return Ok(self.serving(group, ports, log)),
+            }
+        }
+        let (group, ports) = self.launch();
+        self.await_service(&group, &ports, &log)?;
+        Ok(self.serving(group, ports, log))
+    }
+
+    fn launch(&self) -> (Group, Vec<u16>) {
+        let ports = free_ports(self.config.ports());
+        self.home.configure(&self.config, &ports);
+        // What httpd says before it opens its log goes to the same file.
+        let output = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.home.error_log())
+            .expect("the error log can be made");
+        let mut httpd = self.home.httpd();
+        httpd
+            .arg("-DFOREGROUND")
+            .stdout(output.try_clone().expect("a file can be shared"))
+            .stderr(output);
+        let group = Group::start(&mut httpd, self.root())
+            .unwrap_or_else(|error| panic!("cannot start {httpd:?}: {error}"));
+        (group, ports)
+    }
+
+    fn await_service(
+        &self,
+        group: &Group,
+        ports: &[u16],
+        log: &ErrorLog,
+    ) -> Result<(), ConfigError> {
+        let pid = group.pid().as_raw_nonzero().get().unsigned_abs();
+        let mut ended = false;
+        let serves = holds_within(LIMIT, || {
+            ended = group
+                .exit_status()
+                .expect("a child process can be waited for")
+                .is_some();
+            let serves = || {
+                !log.lines(SERVES).is_empty()
+                    && processes::accepting(pid, ports).len() >= self.config.children
+            };
+            ended || serves()
+        });
+        if ended {
+            return Err(ConfigError { output: log.text() });
+        }
+        assert!(
+            serves,
+            "httpd does not serve after {LIMIT:?}:\n{}",
+            log.tail()
+        );
+        Ok(())
+    }
+
+    fn serving(self, group: Group, ports: Vec<u16>, log: ErrorLog) -> Server {
+        Server::new(group, self.home, self.config, ports, log, self.allowed)
+    }
+}
+
+/// httpd refused its configuration, or did not start for another reason.
+#[derive(Clone, Debug)]
+pub struct ConfigError {
+    /// What httpd said.
+    pub output: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "httpd refuses to start:\n{}", self.output)
+    }
+}
+
+impl Error for ConfigError {}
+
+/// A server's temporary directory.
+#[derive(Debug)]
+pub(crate) struct Home {
+    /// Deleted when dropped.
+    _dir: TempDir,
+    root: PathBuf,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("realdoc-")
+            .tempdir()
+            .expect("a temporary directory can be made");
+        // Its symlinks, if any, are not what tests are about.
+        let root = dir.path().canonicalize().expect("it was just made");
+        set_mode(&root, 0o755);
+        for name in ["conf", "htdocs", "logs", "run", "cores"] {
+            make_dir(&root.join(name));
+        }
+        // The children write here, as another user.
+        set_mode(&root.join("cores"), 0o777);
+        write_file(&root.join("conf/mime.types"), MIME_TYPES);
+        Self { _dir: dir, root }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn error_log(&self) -> PathBuf {
+        self.root.join("logs/error_log")
+    }
+
+    fn config_file(&self) -> PathBuf {
+        self.root.join("conf/httpd.conf")
+    }
+
+    /// Writes the configuration file.
+    pub(crate) fn configure(&self, config: &Config, ports: &[u16]) {
+        write_file(&self.config_file(), &config.render(&self.root, ports));
+    }
+
+    /// Lets httpd check the configuration file.
+    pub(crate) fn configtest(&self) -> Result<String, ConfigError> {
+        let mut httpd = self.httpd();
+        let result = httpd
+            .arg("-t")
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run {httpd:?}: {error}"));
+        let output = [result.stdout, result.stderr].concat();
+        let output = String::from_utf8_lossy(&output).into_owned();
+        if result.status.success() {
+            Ok(output)
+        } else {
+            Err(ConfigError { output })
+        }
+    }
+
+    /// The command that runs httpd here, in an environment of its own.
+    fn httpd(&self) -> Command {
+        let mut command = Command::new(&Installation::get().httpd);
+        command
+            .arg("-d")
+            .arg(&self.root)
+            .arg("-f")
+            .arg(self.config_file())
+            .current_dir(&self.root)
+            .stdin(Stdio::null())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LC_ALL", "C");
+        command
+    }
+}
+
+/// Loopback ports that nobody listens on.
+fn free_ports(count: usize) -> Vec<u16> {
+    let free = || -> io::Result<Vec<u16>> {
+        // All are held before any is given up, so that they differ.
+        let listeners: Vec<TcpListener> = (0..count)
+            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+            .collect::<io::Result<_>>()?;
+        listeners
+            .iter()
+            .map(|listener| Ok(listener.local_addr()?.port()))
+            .collect()
+    };
+    free().expect("loopback has free ports")
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .unwrap_or_else(|error| panic!("cannot change the mode of {}: {error}", path.display()));
+}

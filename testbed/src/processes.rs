@@ -1,0 +1,80 @@
+//! What /proc knows of httpd's processes.
+
+use std::collections::HashSet;
+
+use procfs::ProcError;
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process, all_processes};
+
+/// The children of `parent` that accept connections on one of `ports`, oldest pid first.
+///
+/// Whoever accepts has the listening socket open. Thereby mod_cgid's daemon does not count, nor does a child that finishes
+/// its requests after a graceful restart.
+pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
+    let listening = sockets(ports, |state| *state == TcpState::Listen);
+    let mut pids: Vec<u32> = children(parent)
+        .into_iter()
+        .filter(|process| holds(process, &listening))
+        .map(|process| process.pid().unsigned_abs())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// Those of `pids` that have a connection on one of `ports`: requests, or a client that may send one.
+pub(crate) fn connected(pids: &[u32], ports: &[u16]) -> Vec<u32> {
+    let connections = sockets(ports, |state| *state != TcpState::Listen);
+    let has_one = |pid: &u32| process(*pid).is_some_and(|process| holds(&process, &connections));
+    pids.iter().copied().filter(has_one).collect()
+}
+
+/// Whether `pid` is a process that has not ended.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    process(pid)
+        .and_then(|process| process.stat().ok())
+        .is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+}
+
+/// The resident memory of `pid` in bytes, or `None` if there is no such process.
+pub(crate) fn rss(pid: u32) -> Option<u64> {
+    let status = process(pid)?.status().ok()?;
+    status.vmrss.map(|kilobytes| kilobytes * 1024)
+}
+
+fn process(pid: u32) -> Option<Process> {
+    Process::new(pid.try_into().ok()?).ok()
+}
+
+fn children(parent: u32) -> Vec<Process> {
+    all_processes()
+        .expect("/proc is readable")
+        // A process may end while we look.
+        .filter_map(Result::ok)
+        .filter(|process| {
+            process
+                .stat()
+                .is_ok_and(|stat| stat.ppid.unsigned_abs() == parent)
+        })
+        .collect()
+}
+
+/// The inodes of the sockets on our side of these ports that are in such a state.
+fn sockets(ports: &[u16], state: impl Fn(&TcpState) -> bool) -> HashSet<u64> {
+    procfs::net::tcp()
+        .expect("/proc/net/tcp is readable")
+        .into_iter()
+        .filter(|socket| state(&socket.state) && ports.contains(&socket.local_address.port()))
+        .map(|socket| socket.inode)
+        .collect()
+}
+
+fn holds(process: &Process, sockets: &HashSet<u64>) -> bool {
+    match process.fd() {
+        Ok(mut files) => files.any(
+            |file| matches!(file, Ok(file) if matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode))),
+        ),
+        // It ended, or is just ending and its files are no longer to be seen.
+        Err(ProcError::NotFound(_) | ProcError::PermissionDenied(_)) => false,
+        Err(error) => panic!("cannot see the files of process {}: {error}", process.pid()),
+    }
+}
