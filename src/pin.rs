@@ -40,24 +40,32 @@ pub(crate) fn inherit(r: Request<'_>) -> Answer {
 /// the virtual host since (mass hosting by LDAP or a database).
 pub(crate) fn take(r: Request<'_>) -> Answer {
     let server = r.server();
-    let pin = r.pin();
-    if pin.is_some_and(|pin| pin.server == server.id()) {
-        return Answer::Declined;
+    let settled = match r.pin() {
+        Some(pin) => pin.server == server.id(),
+        None => server.config().is_none_or(|config| config.site.is_none()),
+    };
+    if !settled {
+        take_anew(r);
     }
+    Answer::Declined
+}
+
+/// Apart from [`take`], so that what runs in three hooks of every request stays small.
+#[inline(never)]
+fn take_anew(r: Request<'_>) {
+    let server = r.server();
+    let pin = r.pin();
     if let Some(pin) = pin {
         let_go(r, pin);
     }
     // A server that was not there when the configuration was read is another module's
     // copy: what it keeps in our slot is the original's.
-    let config = server
-        .config()
-        .filter(|config| config.server == Some(server.id()));
+    let config = server.config().filter(|config| config.server == Some(server.id()));
     if let Some(site) = config.and_then(|config| config.site.as_ref()) {
         take_for(r, site);
     } else if pin.is_some() {
         leave_alone(r);
     }
-    Answer::Declined
 }
 
 fn take_for(r: Request<'_>, site: &Site) {
@@ -88,6 +96,7 @@ fn take_for(r: Request<'_>, site: &Site) {
 }
 
 /// Notes that the request is decided on, so that no part of it takes a pin later.
+#[cold]
 fn leave_alone(r: Request<'_>) {
     let server = r.server().id();
     r.set_pin(r.pool().place(c"", |_| Pin {
@@ -97,6 +106,7 @@ fn leave_alone(r: Request<'_>) {
 }
 
 /// Takes back the document root of a pin, unless another module has set its own since.
+#[cold]
 fn let_go(r: Request<'_>, pin: &Pin<'_>) {
     if pin.docroot.is_some() && r.document_root().map(CStr::as_ptr) == pin.docroot.map(CStr::as_ptr)
     {
@@ -105,6 +115,7 @@ fn let_go(r: Request<'_>, pin: &Pin<'_>) {
 }
 
 /// Writes what happened to the error log.
+#[inline(never)]
 fn tell(r: Request<'_>, site: &Site, event: &Event<'_>) {
     let path = site.docroot.path();
     match event {
