@@ -107,7 +107,9 @@ fn bind(flags: &[String]) {
     let bindings = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_args(flags)
-        .allowlist_type("request_rec|server_rec|core_server_config|module|command_rec|cmd_parms")
+        .allowlist_type(
+            "request_rec|server_rec|core_(server|dir)_config|module|command_rec|cmd_parms",
+        )
         .allowlist_function("apr_palloc|apr_pstrmemdup|apr_pool_cleanup_(register|null)")
         .allowlist_function("ap_set_document_root|ap_document_root|ap_retained_data_(get|create)")
         .allowlist_function(

@@ -137,16 +137,6 @@ pub(crate) const TEST_PRIVATE_CELLS: Directive = Directive {
     },
 };
 
-#[cfg(feature = "test-hooks")]
-pub(crate) const TEST_PANIC: Directive = Directive {
-    name: c"RealdocTestPanic",
-    usage: c"the hook to panic in",
-    set: |_, _, value| {
-        crate::httpd::faults::set_panic_in(&value.to_string_lossy());
-        Ok(())
-    },
-};
-
 /// The path of `UseReadlink /path` where it is no part of `docroot`.
 pub(crate) fn misplaced_start<'a>(mode: &'a Mode, docroot: &CStr) -> Option<&'a CString> {
     match mode {

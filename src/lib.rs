@@ -25,11 +25,9 @@ static COMMANDS: [Command; COMMANDS_LEN] = [
     Command::new(&config::REALDOC_GRACE),
     #[cfg(feature = "test-hooks")]
     Command::new(&config::TEST_PRIVATE_CELLS),
-    #[cfg(feature = "test-hooks")]
-    Command::new(&config::TEST_PANIC),
     Command::END,
 ];
-const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 7 } else { 5 };
+const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 6 } else { 5 };
 
 /// Where the module takes part: at start, and on a request's way.
 fn register(hooks: &Hooks) {

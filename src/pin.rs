@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use realdoc_core::docroot::Event;
 use realdoc_core::fs::OsFs;
 
-use crate::httpd::{Answer, Request, ServerId, log};
+use crate::httpd::{Answer, Level, Log, Request, ServerId, log};
 use crate::site::Site;
 
 /// A request's fixed choice.
@@ -60,7 +60,9 @@ fn take_anew(r: Request<'_>) {
     }
     // A server that was not there when the configuration was read is another module's
     // copy: what it keeps in our slot is the original's.
-    let config = server.config().filter(|config| config.server == Some(server.id()));
+    let config = server
+        .config()
+        .filter(|config| config.server == Some(server.id()));
     if let Some(site) = config.and_then(|config| config.site.as_ref()) {
         take_for(r, site);
     } else if pin.is_some() {
@@ -75,7 +77,12 @@ fn take_for(r: Request<'_>, site: &Site) {
         site.policy,
         site.cells,
         &OsFs,
-        &mut |event| tell(r, site, &event),
+        &mut |event| {
+            // The one event that comes with each check costs no more than this question.
+            if !matches!(event, Event::Checked { .. }) || r.logs(Level::Debug) {
+                tell(r, site, &event);
+            }
+        },
         |snapshot| {
             (!snapshot.links().is_empty()).then(|| {
                 r.pool().place(snapshot.docroot(), |docroot| Pin {
@@ -115,7 +122,7 @@ fn let_go(r: Request<'_>, pin: &Pin<'_>) {
 }
 
 /// Writes what happened to the error log.
-#[inline(never)]
+#[cold]
 fn tell(r: Request<'_>, site: &Site, event: &Event<'_>) {
     let path = site.docroot.path();
     match event {

@@ -1,14 +1,14 @@
 //! Which docroots there are: made when the configuration has been read, one state
 //! for all virtual hosts with the same docroot and way to resolve it.
 
-use std::collections::HashMap;
-use std::ffi::CString;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
 use realdoc_core::cell::{Cells, Slot};
 use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::fs::OsFs;
-use realdoc_core::resolve::{Mode, resolve};
+use realdoc_core::resolve::{Link, Mode, resolve, starts_at_component};
 
 use crate::config::{ServerConfig, Settings, misplaced_start};
 use crate::httpd::{Pool, Server, is_rehearsal, log, retained_slice};
@@ -19,7 +19,7 @@ const SLOTS: usize = 16_384;
 
 /// Names the layout of the table of cells: another layout or size takes another key,
 /// since httpd keeps the memory over restarts.
-const CELLS: &std::ffi::CStr = c"mod_realdoc cells 1, 16384";
+const CELLS: &CStr = c"mod_realdoc cells 1, 16384";
 
 /// What a virtual host's requests need.
 pub(crate) struct Site {
@@ -32,6 +32,7 @@ pub(crate) struct Site {
 pub(crate) fn set_up(pool: Pool<'_>, main: Server<'_>) {
     let cells = cells(main);
     let mut docroots: HashMap<(CString, Mode), Arc<Docroot>> = HashMap::new();
+    let mut told = HashSet::new();
     for server in main.all() {
         let Some(config) = server.config() else {
             continue;
@@ -48,7 +49,7 @@ pub(crate) fn set_up(pool: Pool<'_>, main: Server<'_>) {
                     .entry((path.to_owned(), mode))
                     .or_insert_with_key(|(path, mode)| {
                         let docroot = Docroot::new(path.clone(), mode.clone());
-                        report(server, &docroot);
+                        report(server, &docroot, &mut told);
                         Arc::new(docroot)
                     });
             Site {
@@ -93,7 +94,7 @@ fn own_cells(_: &Settings) -> Option<Cells> {
 
 /// Tells of a docroot at start. What counts is what the children see, who may have fewer
 /// rights: this is to show a mistake before the first request does.
-fn report(server: Server<'_>, docroot: &Docroot) {
+fn report<'s>(server: Server<'s>, docroot: &Docroot, told: &mut HashSet<&'s CStr>) {
     if is_rehearsal() {
         return;
     }
@@ -121,6 +122,21 @@ fn report(server: Server<'_>, docroot: &Docroot) {
                 Info,
                 "RD04: DocumentRoot {path} resolves to {target}"
             );
+            for section in server.directory_sections() {
+                if let Some(link) = left_by(section, &resolved.links)
+                    && told.insert(section)
+                {
+                    log!(
+                        server,
+                        Warn,
+                        "RD06: <Directory \"{}\"> does not apply to requests any longer, since they run \
+                         in {}, where {} leads; name the directory that holds the releases",
+                        section.to_string_lossy(),
+                        link.target.to_string_lossy(),
+                        link.path.to_string_lossy()
+                    );
+                }
+            }
         }
         Err(error) if error.behind_link => {
             log!(
@@ -138,4 +154,14 @@ fn report(server: Server<'_>, docroot: &Docroot) {
             );
         }
     }
+}
+
+/// The link by whose name `section` applies, if it does not apply to the target too.
+/// (A section that is named by a pattern or a regex is nothing that can be told here.)
+fn left_by<'a>(section: &CStr, links: &'a [Link]) -> Option<&'a Link> {
+    let above = |path: &CStr| starts_at_component(path, section);
+    links.iter().find(|link| {
+        let below_link = starts_at_component(section, &link.path);
+        (below_link || above(&link.path)) && !above(&link.target)
+    })
 }

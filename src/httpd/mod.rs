@@ -7,7 +7,7 @@
 mod boundary;
 mod command;
 #[cfg(feature = "test-hooks")]
-pub(crate) mod faults;
+mod faults;
 mod hooks;
 mod log;
 mod pool;

@@ -87,7 +87,8 @@ impl<'p> Pool<'p> {
         unsafe {
             let copy = memory.add(size_of::<T>());
             copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            let text = CStr::from_ptr(copy.cast());
+            let copy = std::slice::from_raw_parts(copy, bytes.len());
+            let text = CStr::from_bytes_with_nul_unchecked(copy);
             let place: *mut T = memory.cast();
             place.write(make(text));
             &*place

@@ -71,14 +71,41 @@ impl<'s> Server<'s> {
 
     /// The `DocumentRoot` as configured.
     pub(crate) fn document_root(self) -> Option<&'s CStr> {
-        // SAFETY: core's configuration is in its slot of every server's vector, and
-        // the string lives as long. Only the second field of the structure is read;
-        // later versions of 2.4 add fields at its end.
+        // SAFETY: `core` is alive, and so is the string.
         unsafe {
-            let slot = module::slot_of(&raw const raw::core_module, (*self.raw).module_config);
-            let core = (*slot).cast::<raw::core_server_config>().as_ref()?;
-            let root = core.ap_document_root;
+            let root = (*self.core()?).ap_document_root;
             (!root.is_null()).then(|| CStr::from_ptr(root))
         }
+    }
+
+    /// The names of the server's `<Directory>` sections: paths, patterns and regexes.
+    pub(crate) fn directory_sections(self) -> impl Iterator<Item = &'s CStr> {
+        // SAFETY: the array lives as long as the server; its elements are vectors of
+        // per-directory configuration (http_core.h, `sec_dir`).
+        let sections: &[*mut raw::ap_conf_vector_t] = unsafe {
+            match self.core().and_then(|core| (*core).sec_dir.as_ref()) {
+                Some(array) if array.nelts > 0 => {
+                    std::slice::from_raw_parts(array.elts.cast(), array.nelts as usize)
+                }
+                _ => &[],
+            }
+        };
+        sections.iter().filter_map(|section| {
+            // SAFETY: core's part is in its slot of each of the vectors, and so long
+            // as this its first field, the section's name, lives too.
+            unsafe {
+                let slot = module::slot_of(&raw const raw::core_module, *section);
+                let name = (*slot).cast::<raw::core_dir_config>().as_ref()?.d;
+                (!name.is_null()).then(|| CStr::from_ptr(name))
+            }
+        })
+    }
+
+    fn core(self) -> Option<*const raw::core_server_config> {
+        // SAFETY: core's configuration is in its slot of every server's vector, and
+        // lives as long as the server.
+        let core =
+            unsafe { *module::slot_of(&raw const raw::core_module, (*self.raw).module_config) };
+        (!core.is_null()).then_some(core.cast::<raw::core_server_config>().cast_const())
     }
 }
