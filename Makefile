@@ -11,7 +11,7 @@ CARGO_TEST := cargo test --locked --no-fail-fast
 
 # cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all module test-module install uninstall demo test unit model integration check setup setup-build clean help
+.PHONY: all module test-module install uninstall demo test unit model integration bench check setup setup-build clean help
 
 all: module
 
@@ -45,6 +45,9 @@ integration: setup module test-module ## the module in real Apaches; T=pattern n
 # keeps it out of target/release, from where `make install` installs.
 test-module:
 	cargo build --profile test-hooks --locked -p mod_realdoc --features test-hooks
+
+bench: module ## instructions per request against httpd without the module (needs valgrind; minutes)
+	benches/instructions "$(MODULE)"
 
 check: setup-build ## formatting and lints
 	cargo fmt --all --check
