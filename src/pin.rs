@@ -153,10 +153,10 @@ fn tell(r: Request<'_>, site: &Site, event: &Event<'_>) {
             log!(
                 r,
                 Error,
-                "RD12: {} does not resolve ({error}); going on with {} for up to {} s",
+                "RD12: {} does not resolve ({error}); going on with {} for at most {} ms",
                 show(path),
                 show(serving),
-                site.policy.grace / realdoc_core::SECOND
+                site.policy.grace / (realdoc_core::SECOND / 1000)
             );
         }
         Event::Failed {

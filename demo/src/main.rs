@@ -1,0 +1,70 @@
+//! `make demo`: the same deploys under the same traffic, without mod_realdoc and with it, on a private Apache.
+
+mod interrupt;
+mod progress;
+mod run;
+mod site;
+mod table;
+mod tally;
+mod traffic;
+mod verdict;
+
+use std::process::ExitCode;
+
+use testbed::{Module, Mpm};
+
+use interrupt::Interrupt;
+use progress::Progress;
+use run::{Run, Unfinished};
+
+/// Each MPM first without the module: the control, which must show the fault.
+const RUNS: [(Mpm, Module); 4] = [
+    (Mpm::Event, Module::Off),
+    (Mpm::Event, Module::On),
+    (Mpm::Prefork, Module::Off),
+    (Mpm::Prefork, Module::On),
+];
+
+const NEXT_STEPS: &str = "\
+For your own Apache (Debian, Ubuntu; elsewhere `make install` says what to do):
+  sudo make install
+  sudo a2enmod realdoc
+  sudo apachectl configtest && sudo systemctl restart apache2
+Nothing has to be set: it works for each virtual host whose DocumentRoot leads
+through a symlink. What can be set, and how to watch it work, is written in
+/etc/apache2/mods-available/realdoc.conf";
+
+fn main() -> ExitCode {
+    match run_all() {
+        Ok(runs) => conclude(&runs),
+        Err(Unfinished::Interrupted { signal }) => {
+            eprintln!("Interrupted. The demo's Apache is stopped, its files are deleted.");
+            // As a shell reports a process that the signal ended.
+            ExitCode::from(128 + signal)
+        }
+        Err(Unfinished::NoServer(error)) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_all() -> Result<Vec<Run>, Unfinished> {
+    let interrupt = Interrupt::catch();
+    let mut progress = Progress::new(RUNS.len());
+    RUNS.into_iter()
+        .map(|(mpm, module)| run::run(mpm, module, &mut progress, &interrupt))
+        .collect()
+}
+
+fn conclude(runs: &[Run]) -> ExitCode {
+    println!("\n{}", table::render(runs));
+    let faults: Vec<String> = runs.iter().flat_map(verdict::faults).collect();
+    if faults.is_empty() {
+        println!("{NEXT_STEPS}");
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("FAILED:\n  {}", faults.join("\n  "));
+        ExitCode::FAILURE
+    }
+}

@@ -1,0 +1,88 @@
+//! One run: a server, its traffic, and deploys meanwhile.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use testbed::{ConfigError, Module, Mpm, Server};
+
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::site::{STATIC, Version, configure, prepare};
+use crate::tally::Tally;
+use crate::traffic::{Traffic, clients};
+
+/// How many times the link is flipped in a run.
+pub(crate) const DEPLOYS: u32 = 200;
+
+/// The time from one flip to the next.
+pub(crate) const PERIOD: Duration = Duration::from_millis(40);
+
+/// What a run showed.
+pub(crate) struct Run {
+    pub(crate) mpm: Mpm,
+    pub(crate) module: Module,
+    /// The server's name and version, as it gives them.
+    pub(crate) server: String,
+    pub(crate) tally: Tally,
+}
+
+/// Why a run did not come to its end.
+pub(crate) enum Unfinished {
+    /// By this signal.
+    Interrupted { signal: u8 },
+    /// Apache did not start.
+    NoServer(ConfigError),
+}
+
+/// The link leads to another release.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deploy {
+    pub(crate) version: Version,
+    /// When rename(2) had returned.
+    pub(crate) at: Instant,
+}
+
+/// Runs once. Apache and its files are gone on return, whatever it is.
+pub(crate) fn run(
+    mpm: Mpm,
+    module: Module,
+    progress: &mut Progress,
+    interrupt: &Interrupt,
+) -> Result<Run, Unfinished> {
+    let line = progress.begin(mpm, module);
+    // Without the module's debug messages, which nobody has in normal work.
+    let setup = configure(Server::builder(mpm).module(module).log_level("warn"));
+    let setup = if mpm.is_threaded() {
+        setup
+    } else {
+        // Each of them serves one connection; some more for those that close and open.
+        setup.children(clients() + 4)
+    };
+    let newest = 1 + DEPLOYS;
+    let site = prepare(&setup, newest);
+    let server = setup.try_start().map_err(Unfinished::NoServer)?;
+    let first = server.get(STATIC.path);
+
+    let traffic = Traffic::start(server.on(1));
+    let mut deploys = Vec::new();
+    for version in 2..=newest {
+        sleep(PERIOD);
+        interrupt.check()?;
+        site.deploy(&version.to_string());
+        deploys.push(Deploy {
+            version,
+            at: Instant::now(),
+        });
+        line.step(deploys.len(), traffic.requests());
+    }
+    let exchanges = traffic.finish();
+    drop(line);
+    server.stop();
+    interrupt.check()?;
+    Ok(Run {
+        mpm,
+        module,
+        server: first.header("server").unwrap_or("Apache").to_owned(),
+        tally: Tally::of(&exchanges, &deploys),
+    })
+}
