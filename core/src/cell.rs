@@ -135,3 +135,75 @@ fn hash32(target: &CStr) -> u32 {
     target.hash(&mut hasher);
     (hasher.finish() as u32).max(1)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    fn link(path: String, text: Option<&[u8]>) -> Link {
+        Link {
+            path: CString::new(path).unwrap(),
+            target: c"/".into(),
+            text: text.map(Box::from),
+        }
+    }
+
+    #[test]
+    fn each_link_has_a_cell_of_its_own_until_the_table_is_full() {
+        let cells = Cells::private(8);
+        let links: Vec<Link> = (0..8).map(|n| link(format!("/{n}"), None)).collect();
+        let of = |link: &Link| std::ptr::from_ref(cells.of(link));
+        let all: Vec<_> = links.iter().map(of).collect();
+        for (i, cell) in all.iter().enumerate() {
+            assert!(!all[..i].contains(cell), "link {i}");
+        }
+        // It keeps it, also when others find no room any more and share one.
+        for n in 8..100 {
+            assert!(all.contains(&of(&link(format!("/{n}"), None))));
+        }
+        assert_eq!(links.iter().map(of).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn the_modes_have_a_cell_each() {
+        let cells = Cells::private(8);
+        let realpath = cells.of(&link("/current".into(), None));
+        let readlink = cells.of(&link("/current".into(), Some(b"a")));
+        assert!(!std::ptr::eq(realpath, readlink));
+        // Whatever the symlink's text is by now.
+        let flipped = cells.of(&link("/current".into(), Some(b"b")));
+        assert!(std::ptr::eq(readlink, flipped));
+    }
+
+    #[test]
+    fn a_stamp_tells_its_target_and_is_never_the_same_again() {
+        let blank = Stamp(0);
+        assert!(!blank.tells(c"/a") && !blank.tells(c"/b"));
+        let mut stamp = blank;
+        let mut seen = Vec::new();
+        for target in [c"/a", c"/b", c"/a", c"/a"] {
+            stamp = stamp.next(target);
+            assert!(stamp.tells(target));
+            assert!(!seen.contains(&stamp));
+            seen.push(stamp);
+        }
+        assert!(!stamp.tells(c"/b"));
+        // The epoch goes round.
+        assert!(Stamp(u64::MAX).next(c"/a").tells(c"/a"));
+    }
+
+    #[test]
+    fn a_cell_is_replaced_only_if_it_says_what_was_seen() {
+        let cell = Cell(AtomicU64::new(0));
+        let blank = cell.load();
+        let (a, b) = (blank.next(c"/a"), blank.next(c"/b"));
+        assert_eq!(cell.replace(blank, a), Ok(()));
+        assert_eq!(cell.replace(blank, b), Err(a));
+        assert_eq!(cell.load(), a);
+        cell.overrule(c"/b");
+        assert!(cell.load().tells(c"/b"));
+        assert_ne!(cell.load(), b, "the epoch went on");
+    }
+}

@@ -10,12 +10,12 @@
 
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use crate::cell::{Cell, Cells, Stamp};
 use crate::fs::Fs;
 use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve, unchanged};
-use crate::sync::{AtomicBool, AtomicI64, Mutex, Published};
+use crate::sync::{AtomicBool, AtomicI64, Mutex, Published, fence};
 use crate::{Micros, SECOND};
 
 /// How often a docroot is resolved in full although the cheap check finds
@@ -97,7 +97,28 @@ impl Snapshot {
 
     /// Whether nobody has seen another target since.
     fn is_current(&self) -> bool {
-        self.stamps.iter().all(|(cell, stamp)| cell.load() == *stamp)
+        self.stamps
+            .iter()
+            .all(|(cell, stamp)| cell.load() == *stamp)
+    }
+
+    /// The same after a look at the file system, which orders no memory: without the
+    /// fences here and in [`Docroot::resolve`] a process could see the newest link but
+    /// a cell as it was before others looked.
+    fn is_still_current(&self) -> bool {
+        fence(SeqCst);
+        self.is_current()
+    }
+
+    /// Makes all others look who still know a link that is none any more, as when
+    /// a directory was put in its place: its cell would not tell them.
+    fn give_up_links_unlike(&self, found: &Snapshot) {
+        for (link, (cell, stamp)) in self.links().iter().zip(&self.stamps) {
+            if !found.links().iter().any(|l| l.path == link.path) {
+                // If the cell says something else by now, they look anyway.
+                let _ = cell.replace(*stamp, stamp.next(&link.target));
+            }
+        }
     }
 }
 
@@ -182,7 +203,7 @@ impl Docroot {
                 };
                 if within(self.resolved_at.load(Relaxed), now, RESOLVE_EVERY)
                     && unchanged(fs, snapshot.links())
-                    && snapshot.is_current()
+                    && snapshot.is_still_current()
                 {
                     self.checked_at.store(now, Release);
                     let resolved = snapshot.docroot();
@@ -209,6 +230,9 @@ impl Docroot {
         let latest = self.latest.load().clone();
         match self.settle(latest.as_deref(), cells, fs) {
             Ok(found) => {
+                if let Some(latest) = &latest {
+                    latest.give_up_links_unlike(&found);
+                }
                 let found = Arc::new(found);
                 self.publish(latest, &found, now, tell);
                 Some(take(&found))
@@ -232,39 +256,20 @@ impl Docroot {
         fs: &impl Fs,
     ) -> Result<Snapshot, ResolveError> {
         // What the cells said before the link was looked at.
-        let mut before: Vec<(&'static Cell, Stamp)> = latest
+        let mut before: Box<[(&'static Cell, Stamp)]> = latest
             .map_or(&[][..], |snapshot| &snapshot.stamps)
             .iter()
             .map(|(cell, _)| (*cell, cell.load()))
             .collect();
-        let mut rounds = 0;
-        loop {
-            let resolved = resolve(fs, &self.path, &self.mode)?;
-            let stamps: Vec<(&'static Cell, Stamp)> = resolved
-                .links
-                .iter()
-                .map(|link| cells.of(link))
-                .map(|cell| (cell, cell.load()))
-                .collect();
-
-            if rounds == ROUNDS {
-                // Flips and checks keep coming. This is as fresh as can be; make all
-                // others look too, and look again for the next request.
-                for (link, (cell, _)) in resolved.links.iter().zip(&stamps) {
-                    cell.overrule(&link.target);
-                }
-                return Ok(Snapshot {
-                    resolved,
-                    stamps: stamps.into(),
-                });
-            }
-
-            let same_cells = before.len() == stamps.len()
-                && before.iter().zip(&stamps).all(|(a, b)| std::ptr::eq(a.0, b.0));
-            // The first look at a link shows only which cell to watch.
-            rounds += usize::from(same_cells);
-            let same_stamps = before.iter().zip(&stamps).all(|(a, b)| a.1 == b.1);
-            if !same_cells || !same_stamps {
+        for _ in 0..ROUNDS {
+            let Snapshot { resolved, stamps } = self.resolve(cells, fs)?;
+            let same = before.len() == stamps.len()
+                && before
+                    .iter()
+                    .zip(&stamps)
+                    .all(|(a, b)| std::ptr::eq(a.0, b.0) && a.1 == b.1);
+            if !same {
+                // Also the first look at a link: it shows only which cell to watch.
                 before = stamps;
                 continue;
             }
@@ -272,7 +277,7 @@ impl Docroot {
             let mut agreed = true;
             for (link, (cell, stamp)) in resolved.links.iter().zip(&mut before) {
                 let target = link.target.as_c_str();
-                if stamp.tells(target) && !is_news(latest, *cell, *stamp, link) {
+                if stamp.tells(target) && !is_news(latest, cell, *stamp, link) {
                     continue;
                 }
                 agreed = false;
@@ -284,10 +289,30 @@ impl Docroot {
                 };
             }
             if agreed {
-                let stamps = before.into();
                 return Ok(Snapshot { resolved, stamps });
             }
         }
+        // Flips and checks keep coming. This is as fresh as can be; make all others
+        // look too, and look again for the next request.
+        let found = self.resolve(cells, fs)?;
+        for (link, (cell, _)) in found.links().iter().zip(&found.stamps) {
+            cell.overrule(&link.target);
+        }
+        Ok(found)
+    }
+
+    /// What the docroot leads to, and what the cells say after that.
+    fn resolve(&self, cells: Cells, fs: &impl Fs) -> Result<Snapshot, ResolveError> {
+        fence(SeqCst);
+        let resolved = resolve(fs, &self.path, &self.mode)?;
+        fence(SeqCst);
+        let stamps = resolved
+            .links
+            .iter()
+            .map(|link| cells.of(link))
+            .map(|cell| (cell, cell.load()))
+            .collect();
+        Ok(Snapshot { resolved, stamps })
     }
 
     /// Makes `found` what the process knows, unless another thread was faster:
@@ -305,22 +330,20 @@ impl Docroot {
             return;
         }
         self.resolved_at.store(now, Relaxed);
-        let was_broken = self.checked_at.swap(now, AcqRel) == NEVER;
+        let told = {
+            let mut failure = self.failure.lock();
+            self.checked_at.store(now, Release);
+            failure.since = NEVER;
+            std::mem::take(&mut failure.told)
+        };
         if let Some(latest) = latest
             && latest.docroot() != resolved
         {
             let from = latest.docroot();
             tell(Event::Flipped { from, to: resolved });
         }
-        if was_broken {
-            let told = {
-                let mut failure = self.failure.lock();
-                failure.since = NEVER;
-                std::mem::take(&mut failure.told)
-            };
-            if told {
-                tell(Event::Recovered { resolved });
-            }
+        if told {
+            tell(Event::Recovered { resolved });
         }
     }
 
@@ -337,9 +360,11 @@ impl Docroot {
         let (since, news) = {
             let mut failure = self.failure.lock();
             // Every request looks until the docroot resolves again.
-            self.checked_at.store(NEVER, Release);
-            if failure.since > now {
-                failure.since = now;
+            let good_at = self.checked_at.swap(NEVER, AcqRel);
+            if failure.since == NEVER {
+                // A request that took long to be read must not use up the grace.
+                let good_at = if good_at == NEVER { now } else { good_at };
+                failure.since = now.max(good_at);
             }
             let news = !within(failure.told_at, now, TELL_EVERY);
             if news {
@@ -366,10 +391,11 @@ impl Docroot {
     }
 }
 
-/// Whether less than `span` has passed since `then`. A clock that went back
-/// counts as passed.
+/// Whether `then` and `now` are less than `span` apart. Requests do not come in the
+/// order of their times (one may take long to be read), so `now` may be the
+/// earlier one; a clock that was set back by more counts as passed.
 fn within(then: Micros, now: Micros, span: Micros) -> bool {
-    then <= now && now - then < span
+    then.abs_diff(now) < span.unsigned_abs()
 }
 
 /// Whether `link` leads elsewhere than this process last saw under the very
@@ -395,5 +421,80 @@ impl<'a> Checking<'a> {
 impl Drop for Checking<'_> {
     fn drop(&mut self) {
         self.0.store(false, Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    use super::*;
+    use crate::fs::{Errno, Stat};
+
+    /// `/current`, a symlink to some directory.
+    struct Current(RefCell<CString>);
+
+    impl Fs for Current {
+        fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+            let mut ino = DefaultHasher::new();
+            match path.to_bytes() {
+                b"/current" => self.0.borrow().hash(&mut ino),
+                _ => path.to_owned().hash(&mut ino),
+            }
+            Ok(Stat {
+                dev: 1,
+                ino: ino.finish(),
+                is_dir: true,
+            })
+        }
+
+        fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
+            match path.to_bytes() {
+                b"/current" => Ok(read(self.0.borrow().to_bytes())),
+                _ => Err(Errno::INVAL),
+            }
+        }
+    }
+
+    /// Two targets that stamps cannot tell apart.
+    fn twins(blank: Stamp) -> (CString, CString) {
+        let mut seen = HashMap::new();
+        (0..)
+            .map(|n| CString::new(format!("/releases/{n}")).unwrap())
+            .find_map(|target| {
+                let stamp = format!("{:?}", blank.next(&target));
+                let twin = seen.insert(stamp, target.clone())?;
+                Some((twin, target))
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn a_flip_between_targets_of_equal_hashes_switches_the_whole_server() {
+        let cells = Cells::private(1);
+        let link = Link {
+            path: c"/current".into(),
+            target: c"/".into(),
+            text: None,
+        };
+        let (one, other) = twins(cells.of(&link).load());
+        let fs = Current(RefCell::new(one.clone()));
+        let [eager, lazy] = [0, 0].map(|_| Docroot::new(c"/current".into(), Mode::Realpath));
+        let take = |docroot: &Docroot, check_every| {
+            let policy = Policy {
+                check_every,
+                grace: 0,
+            };
+            docroot.take(0, policy, cells, &fs, &mut |_| {}, |s| {
+                s.docroot().to_owned()
+            })
+        };
+        for target in [&one, &other, &one] {
+            fs.0.replace(target.clone());
+            assert_eq!(take(&eager, 0).as_ref(), Some(target));
+            assert_eq!(take(&lazy, SECOND).as_ref(), Some(target));
+        }
     }
 }

@@ -52,6 +52,8 @@ impl Fs for OsFs {
         })
     }
 
+    // A call of its own, so that only those who need the buffer pay for the stack.
+    #[inline(never)]
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
         let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
         let (text, _) = rustix::fs::readlinkat_raw(rustix::fs::CWD, path, &mut buffer)?;

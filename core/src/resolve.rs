@@ -8,7 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::fmt;
 
-use crate::fs::{Errno, Fs, PATH_MAX};
+use crate::fs::{Errno, Fs};
 
 /// How many symlinks one resolution may follow (`MAXSYMLINKS`, path_resolution(7)).
 const MAX_SYMLINKS: u32 = 40;
@@ -241,13 +241,9 @@ impl<'a, F: Fs> Walk<'a, F> {
         self.path.truncate(parent);
     }
 
-    fn down(&mut self, name: &[u8]) -> Result<(), ResolveError> {
+    fn down(&mut self, name: &[u8]) {
         self.path.push(b'/');
         self.path.extend_from_slice(name);
-        if self.path.len() >= PATH_MAX {
-            return self.error(Errno::NAMETOOLONG);
-        }
-        Ok(())
     }
 
     /// The text of the symlink that the walk stands on, if it stands on one.
@@ -262,13 +258,13 @@ impl<'a, F: Fs> Walk<'a, F> {
     /// One component on, through symlinks; says whether the component was one.
     fn step(&mut self, name: &[u8]) -> Result<bool, ResolveError> {
         match name {
-            b"." => self.must_be_directory()?,
+            b"." => {}
             b".." => {
                 self.must_be_directory()?;
                 self.up();
             }
             _ => {
-                self.down(name)?;
+                self.down(name);
                 if let Some(text) = self.symlink()? {
                     self.symlinks += 1;
                     if self.symlinks > MAX_SYMLINKS {
@@ -291,10 +287,6 @@ impl<'a, F: Fs> Walk<'a, F> {
         for (name, _) in components(text) {
             self.step(name)?;
         }
-        // A trailing slash asks for a directory, path_resolution(7).
-        if text.ends_with(b"/") {
-            self.must_be_directory()?;
-        }
         Ok(())
     }
 
@@ -305,14 +297,15 @@ impl<'a, F: Fs> Walk<'a, F> {
             match name {
                 b"." => {}
                 b".." => {
-                    if let Some(target) = self.symlink()? {
-                        self.up();
-                        self.follow(&target)?;
+                    if self.symlink()?.is_some() {
+                        // From the root: its text may lead by `..` across another.
+                        let path = std::mem::take(&mut self.path);
+                        self.follow(&path)?;
                     }
                     self.must_be_directory()?;
                     self.up();
                 }
-                _ => self.down(name)?,
+                _ => self.down(name),
             }
         }
         Ok(())

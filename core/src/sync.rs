@@ -2,9 +2,9 @@
 //! or loom's where a model is checked (`--cfg loom`).
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, fence};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, fence};
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -77,6 +77,8 @@ impl<T> Mutex<T> {
     }
 
     pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-        self.0.lock().expect("no thread of a model panics and goes on")
+        self.0
+            .lock()
+            .expect("no thread of a model panics and goes on")
     }
 }

@@ -1,0 +1,158 @@
+//! A file system in memory: it resolves as the kernel does, counts what it is
+//! asked, fails where it is told to, and gives out inode numbers as asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+
+use realdoc_core::fs::{Errno, Fs, PATH_MAX, Stat};
+
+#[derive(Clone, Debug)]
+enum Node {
+    Dir { ino: u64 },
+    File { ino: u64 },
+    Symlink { text: String },
+}
+
+#[derive(Default)]
+pub(crate) struct MemoryFs {
+    /// By canonical path; the root is the empty one.
+    nodes: RefCell<BTreeMap<String, Node>>,
+    /// Errors by the path as it is asked for.
+    errors: RefCell<BTreeMap<String, Errno>>,
+    last_ino: Cell<u64>,
+    calls: Cell<usize>,
+}
+
+impl MemoryFs {
+    /// A file system with these directories and those above them.
+    pub(crate) fn with_dirs(dirs: &[&str]) -> Self {
+        let fs = MemoryFs::default();
+        fs.dir("");
+        dirs.iter().for_each(|path| fs.dir(path));
+        fs
+    }
+
+    /// Makes the directory and those above it, where there are none.
+    pub(crate) fn dir(&self, path: &str) {
+        let ends = path.match_indices('/').map(|(i, _)| i).chain([path.len()]);
+        for end in ends {
+            let ino = self.last_ino.get() + 1;
+            self.last_ino.set(ino);
+            let mut nodes = self.nodes.borrow_mut();
+            nodes
+                .entry(path[..end].to_string())
+                .or_insert(Node::Dir { ino });
+        }
+    }
+
+    /// Makes the directory under an inode number that was or is another's.
+    pub(crate) fn dir_with_ino_of(&self, path: &str, other: Stat) {
+        self.put(path, Node::Dir { ino: other.ino });
+    }
+
+    pub(crate) fn file(&self, path: &str) {
+        let ino = self.last_ino.get() + 1;
+        self.last_ino.set(ino);
+        self.put(path, Node::File { ino });
+    }
+
+    /// Makes or replaces the symlink, atomically as rename(2).
+    pub(crate) fn link(&self, path: &str, text: &str) {
+        let text = text.to_string();
+        self.put(path, Node::Symlink { text });
+    }
+
+    /// Removes the name and what is below it.
+    pub(crate) fn remove(&self, path: &str) {
+        let below = format!("{path}/");
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.retain(|name, _| name != path && !name.starts_with(&below));
+    }
+
+    /// Whoever asks for `path` (as it is written) gets this error from now on, or none.
+    pub(crate) fn fail(&self, path: &str, error: Option<Errno>) {
+        let mut errors = self.errors.borrow_mut();
+        match error {
+            Some(errno) => errors.insert(path.to_string(), errno),
+            None => errors.remove(path),
+        };
+    }
+
+    /// How many questions were asked since the last time.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.take()
+    }
+
+    fn put(&self, path: &str, node: Node) {
+        self.nodes.borrow_mut().insert(path.to_string(), node);
+    }
+
+    /// What `path` leads to, as path_resolution(7).
+    fn look_up(&self, path: &CStr, follow_last: bool) -> Result<Node, Errno> {
+        self.calls.set(self.calls.get() + 1);
+        let path = path.to_str().expect("tests use UTF-8");
+        if path.len() >= PATH_MAX {
+            return Err(Errno::NAMETOOLONG);
+        }
+        if let Some(errno) = self.errors.borrow().get(path) {
+            return Err(*errno);
+        }
+        let nodes = self.nodes.borrow();
+        let mut here = String::new();
+        // Names still to come, the next one last.
+        let mut to_come: Vec<&str> = path.rsplit('/').collect();
+        let mut followed = 0;
+        while let Some(name) = to_come.pop() {
+            if !matches!(nodes.get(&here), Some(Node::Dir { .. })) {
+                return Err(Errno::NOTDIR);
+            }
+            match name {
+                "" | "." => continue,
+                ".." => {
+                    here.truncate(here.rfind('/').unwrap_or(0));
+                    continue;
+                }
+                _ => {}
+            }
+            let parent = here.len();
+            here.push('/');
+            here.push_str(name);
+            match nodes.get(&here) {
+                None => return Err(Errno::NOENT),
+                Some(Node::Symlink { text }) if follow_last || !to_come.is_empty() => {
+                    followed += 1;
+                    if followed > 40 {
+                        return Err(Errno::LOOP);
+                    }
+                    here.truncate(if text.starts_with('/') { 0 } else { parent });
+                    to_come.extend(text.rsplit('/'));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(nodes[&here].clone())
+    }
+}
+
+impl Fs for MemoryFs {
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        let (ino, is_dir) = match self.look_up(path, true)? {
+            Node::Dir { ino } => (ino, true),
+            Node::File { ino } => (ino, false),
+            Node::Symlink { .. } => unreachable!("stat follows symlinks"),
+        };
+        Ok(Stat {
+            dev: 1,
+            ino,
+            is_dir,
+        })
+    }
+
+    fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
+        match self.look_up(path, false)? {
+            Node::Symlink { text } => Ok(read(text.as_bytes())),
+            _ => Err(Errno::INVAL),
+        }
+    }
+}
