@@ -89,6 +89,12 @@ impl Builder {
         self
     }
 
+    /// Sets a variable in httpd's environment, which is else nearly empty.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.home.env.push((name.into(), value.into()));
+        self
+    }
+
     /// Adds to the configuration. `{root}` is replaced by [`root`](Self::root), `{port}` by the port; `{port2}`, `{port3}`
     /// and so on are further ports, on which the server then listens, too.
     pub fn config(mut self, text: &str) -> Self {
@@ -229,6 +235,8 @@ pub(crate) struct Home {
     /// Deleted when dropped.
     _dir: TempDir,
     root: PathBuf,
+    /// httpd's environment, beyond what it always gets.
+    env: Vec<(String, String)>,
 }
 
 impl Home {
@@ -246,7 +254,11 @@ impl Home {
         // The children write here, as another user.
         set_mode(&root.join("cores"), 0o777);
         write_file(&root.join("conf/mime.types"), MIME_TYPES);
-        Self { _dir: dir, root }
+        Self {
+            _dir: dir,
+            root,
+            env: Vec::new(),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -268,9 +280,14 @@ impl Home {
 
     /// Lets httpd check the configuration file.
     pub(crate) fn configtest(&self) -> Result<String, ConfigError> {
+        self.run(&["-t"])
+    }
+
+    /// Runs httpd with these arguments to its end, which is an error unless it is a success.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<String, ConfigError> {
         let mut httpd = self.httpd();
         let result = httpd
-            .arg("-t")
+            .args(arguments)
             .output()
             .unwrap_or_else(|error| panic!("cannot run {httpd:?}: {error}"));
         let output = [result.stdout, result.stderr].concat();
@@ -294,7 +311,8 @@ impl Home {
             .stdin(Stdio::null())
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("LC_ALL", "C");
+            .env("LC_ALL", "C")
+            .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 }

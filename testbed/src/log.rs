@@ -18,6 +18,14 @@ const FULL_POOL: [&str; 7] = [
     "AH00161:", "AH00286:", "AH00287:", "AH00288:", "AH00484:", "AH03490:", "AH10159:",
 ];
 
+/// A fault of stock httpd: a child of event that is told to end (TERM, HUP) while it closes a connection, keeps it for its
+/// next request, or has more to write.
+const CLOSING: [&str; 3] = [
+    "(9)Bad file descriptor: AH03092:",
+    "(9)Bad file descriptor: AH03093:",
+    "(9)Bad file descriptor: AH03465:",
+];
+
 /// An error log file.
 #[derive(Debug)]
 pub(crate) struct ErrorLog {
@@ -65,6 +73,7 @@ impl ErrorLog {
             .filter(|(number, line)| is_fault(line) && !(crash_allowed(*number) && is_crash(line)))
             .map(|(_, line)| line)
             .filter(|line| !FULL_POOL.iter().any(|part| line.contains(part)))
+            .filter(|line| !CLOSING.iter().any(|part| line.contains(part)))
             .filter(|line| !allowed.iter().any(|part| line.contains(part)))
             .map(str::to_owned)
             .collect()

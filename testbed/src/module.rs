@@ -22,7 +22,7 @@ impl Module {
     /// # Panics
     ///
     /// When it has not been built.
-    pub(crate) fn file(self) -> Option<PathBuf> {
+    pub fn file(self) -> Option<PathBuf> {
         let (variable, default) = match self {
             Module::Off => return None,
             Module::On => ("REALDOC_MODULE", "target/release"),

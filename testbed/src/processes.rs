@@ -1,6 +1,7 @@
 //! What /proc knows of httpd's processes.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 
 use procfs::ProcError;
 use procfs::net::TcpState;
@@ -26,6 +27,17 @@ pub(crate) fn connected(pids: &[u32], ports: &[u16]) -> Vec<u32> {
     let connections = sockets(ports, |state| *state != TcpState::Listen);
     let has_one = |pid: &u32| process(*pid).is_some_and(|process| holds(&process, &connections));
     pids.iter().copied().filter(has_one).collect()
+}
+
+/// Whether nothing from `client` waits to be read on one of `ports`.
+pub(crate) fn has_read(ports: &[u16], client: SocketAddr) -> bool {
+    let connection = procfs::net::tcp()
+        .expect("/proc/net/tcp is readable")
+        .into_iter()
+        .find(|socket| {
+            ports.contains(&socket.local_address.port()) && socket.remote_address == client
+        });
+    connection.is_some_and(|socket| socket.rx_queue == 0)
 }
 
 /// Whether `pid` is a process that has not ended.

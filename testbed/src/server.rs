@@ -1,5 +1,6 @@
 //! A running server.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
@@ -169,6 +170,16 @@ impl Server {
         self.home.configtest()
     }
 
+    /// Does what `apachectl <command>` does (`httpd -k <command>`): for "graceful" and "restart" httpd first reads the
+    /// configuration file as it is now, and sends the signal only if it likes it. Does not wait for what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// When httpd refuses, with what it said.
+    pub fn apachectl(&self, command: &str) -> Result<String, ConfigError> {
+        self.home.run(&["-k", command])
+    }
+
     /// Restarts gracefully (USR1): requests in progress are finished by their old process. Returns when the new generation
     /// serves, no process of the old one takes new connections, and only those that still have a client keep a new one from
     /// its place. At httpd's own pace that may take seconds.
@@ -283,6 +294,11 @@ impl Server {
     #[track_caller]
     pub fn rss(&self, pid: u32) -> u64 {
         processes::rss(pid).unwrap_or_else(|| panic!("there is no process {pid}"))
+    }
+
+    /// Whether a process of the server has read all that was sent so far from `client`, a connection's other end.
+    pub fn has_read(&self, client: SocketAddr) -> bool {
+        processes::has_read(&self.ports, client)
     }
 
     /// The exit status of the parent, once it has ended.

@@ -1,0 +1,95 @@
+//! What several themes use.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use testbed::{Connection, LIMIT, Response, Server, wait_until};
+
+/// Where scripts wait in the middle of a request until the test lets them go on: what is to happen meanwhile, happens
+/// exactly then.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    dir: PathBuf,
+}
+
+impl Gate {
+    /// A closed gate, kept in `root`, a server's temporary directory.
+    pub(crate) fn at(root: &Path) -> Self {
+        let gate = Self {
+            dir: root.join("gate"),
+        };
+        gate.close();
+        gate
+    }
+
+    /// The shell command that waits at the gate. It also ends when the server's directory is deleted.
+    pub(crate) fn command(&self) -> String {
+        let dir = self.dir.display();
+        format!(
+            ": >{dir}/waits.$$; while test -d {dir} && ! test -e {dir}/open; do sleep 0.02; done"
+        )
+    }
+
+    /// Returns when so many scripts have come to the gate since it was closed.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, scripts: usize) {
+        let waiting = || fs::read_dir(&self.dir).expect("it was made").count();
+        wait_until("scripts wait at the gate", LIMIT, || waiting() >= scripts);
+    }
+
+    /// Lets go on who waits, and who comes until it is closed.
+    pub(crate) fn open(&self) {
+        File::create(self.dir.join("open")).expect("it was made");
+    }
+
+    /// Closes it again; nobody waits.
+    pub(crate) fn close(&self) {
+        if self.dir.exists() {
+            fs::remove_dir_all(&self.dir).expect("nobody else writes there now");
+        }
+        // The scripts write here, as httpd's user.
+        fs::create_dir(&self.dir)
+            .and_then(|()| fs::set_permissions(&self.dir, Permissions::from_mode(0o777)))
+            .unwrap_or_else(|error| panic!("cannot make {}: {error}", self.dir.display()));
+    }
+}
+
+/// A CGI script that prints its environment.
+pub(crate) const ENV: &str = "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'; env\n";
+
+/// A variable from what [`ENV`] printed.
+#[track_caller]
+pub(crate) fn variable<'a>(response: &'a Response, name: &str) -> &'a str {
+    let text = std::str::from_utf8(&response.body).expect("the environment is text");
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        .unwrap_or_else(|| panic!("no variable {name} ({}):\n{text}", response.status))
+}
+
+/// Sends requests until every child has looked at the docroot, a while apart from each other; gives a connection to each.
+/// (On prefork whoever holds a connection takes no other, so the next request is another child's.)
+pub(crate) fn warm_up(server: &Server, apart: Duration) -> Vec<Connection> {
+    let mut connections = Vec::new();
+    let mut cold = server.children();
+    wait_until("every child has looked", LIMIT, || {
+        let mut connection = server.connect();
+        let response = connection.get("/").expect("the server answers");
+        assert_eq!(response.status, 200);
+        let looks = server.log_lines("RD10");
+        let before = cold.len();
+        cold.retain(|pid| {
+            !looks
+                .iter()
+                .any(|line| line.contains(&format!("[pid {pid}:")))
+        });
+        if cold.len() < before {
+            connections.push(connection);
+            thread::sleep(apart);
+        }
+        cold.is_empty()
+    });
+    connections
+}

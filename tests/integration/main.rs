@@ -1,0 +1,44 @@
+//! mod_realdoc in a real httpd: a file a theme, most tests on each MPM.
+
+/// Makes a test for each MPM out of a function that takes one.
+///
+/// ```ignore
+/// each_mpm!(a_flip_is_seen);
+/// fn a_flip_is_seen(mpm: Mpm) { ... }
+///
+/// each_mpm!(streams_side_by_side on worker, event);
+/// fn streams_side_by_side(mpm: Mpm) { ... }
+/// ```
+macro_rules! each_mpm {
+    ($name:ident) => {
+        each_mpm!($name on prefork, worker, event);
+    };
+    ($name:ident on $($mpm:ident),+) => {
+        mod $name {
+            $(
+                #[test]
+                fn $mpm() {
+                    super::$name(each_mpm!(@ $mpm));
+                }
+            )+
+        }
+    };
+    (@ prefork) => { testbed::Mpm::Prefork };
+    (@ worker) => { testbed::Mpm::Worker };
+    (@ event) => { testbed::Mpm::Event };
+}
+
+mod broken;
+mod common;
+mod directives;
+mod exchange;
+mod faults;
+mod hosts;
+mod install;
+mod lifecycle;
+mod load;
+mod php;
+mod readlink;
+mod request;
+mod switch;
+mod traffic;
