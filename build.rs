@@ -28,6 +28,10 @@ fn main() {
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
 
     let include_dir = PathBuf::from(ask("APXS", "apxs", &["-q", "INCLUDEDIR"]));
+    println!(
+        "cargo::rerun-if-changed={}",
+        include_dir.join("ap_mmn.h").display()
+    );
     check_version(&include_dir);
     let mut flags = vec![format!("-I{}", include_dir.display())];
     for (variable, program) in [
@@ -133,7 +137,12 @@ fn bind(flags: &[String]) {
     let bindings = match generated {
         Ok(Ok(bindings)) => bindings,
         Ok(Err(error)) => fail(&format!("cannot read httpd's headers: {error}")),
-        Err(_) => fail("cannot load libclang, which bindgen reads httpd's headers with"),
+        Err(cause) => {
+            let cause = cause.downcast_ref::<String>().map_or("", String::as_str);
+            fail(&format!(
+                "bindgen cannot read httpd's headers; is libclang installed? {cause}"
+            ))
+        }
     };
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets OUT_DIR")).join("httpd.rs");
     if let Err(error) = bindings.write_to_file(&out) {

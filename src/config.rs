@@ -1,8 +1,6 @@
 //! The directives: their values, what holds where nothing is said, and how a
 //! virtual host's go over the server's.
 
-use std::ffi::{CStr, CString};
-
 use realdoc_core::docroot::Policy;
 use realdoc_core::resolve::Mode;
 use realdoc_core::settings::{self, UseReadlink};
@@ -136,13 +134,3 @@ pub(crate) const TEST_PRIVATE_CELLS: Directive = Directive {
         Ok(())
     },
 };
-
-/// The path of `UseReadlink /path` where it is no part of `docroot`.
-pub(crate) fn misplaced_start<'a>(mode: &'a Mode, docroot: &CStr) -> Option<&'a CString> {
-    match mode {
-        Mode::Readlink { from: Some(from) } => {
-            (!realdoc_core::resolve::starts_at_component(docroot, from)).then_some(from)
-        }
-        _ => None,
-    }
-}

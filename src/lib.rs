@@ -5,6 +5,7 @@
 //!
 //! - [`config`]: the directives;
 //! - [`site`]: when the configuration has been read, which docroots there are;
+//! - [`report`]: what the error log says then;
 //! - [`pin`]: what happens to a request;
 //! - [`httpd`]: the only folder that knows C and holds `unsafe`;
 //! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole
@@ -13,6 +14,7 @@
 mod config;
 mod httpd;
 mod pin;
+mod report;
 mod site;
 
 use httpd::{Command, Hooks, Order};

@@ -55,8 +55,8 @@ pub(crate) fn take(r: Request<'_>) -> Answer {
 fn take_anew(r: Request<'_>) {
     let server = r.server();
     let pin = r.pin();
-    if let Some(pin) = pin {
-        let_go(r, pin);
+    if pin.is_some_and(|pin| !let_go(r, pin)) {
+        return leave_alone(r);
     }
     // A server that was not there when the configuration was read is another module's
     // copy: what it keeps in our slot is the original's.
@@ -112,13 +112,18 @@ fn leave_alone(r: Request<'_>) {
     }));
 }
 
-/// Takes back the document root of a pin, unless another module has set its own since.
+/// Takes back the document root of a pin; false if another module has set its own since,
+/// which then stands.
 #[cold]
-fn let_go(r: Request<'_>, pin: &Pin<'_>) {
-    if pin.docroot.is_some() && r.document_root().map(CStr::as_ptr) == pin.docroot.map(CStr::as_ptr)
-    {
+fn let_go(r: Request<'_>, pin: &Pin<'_>) -> bool {
+    let Some(docroot) = pin.docroot else {
+        return true;
+    };
+    let is_ours = r.document_root().map(CStr::as_ptr) == Some(docroot.as_ptr());
+    if is_ours {
         r.set_document_root(None);
     }
+    is_ours
 }
 
 /// Writes what happened to the error log.

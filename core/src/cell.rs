@@ -84,8 +84,8 @@ impl Slot {
 ///
 /// A link keeps its slot for the life of the table. Keys come from the
 /// configuration (every link is a prefix of a docroot), never from a request. When a
-/// neighbourhood is full a slot is shared: its links then check each
-/// other's flips once too often, and nothing worse.
+/// neighbourhood is full a slot is shared: what is seen of one of its links then
+/// makes processes resolve the others anew too. That is slower, and never wrong.
 #[derive(Clone, Copy)]
 pub struct Cells(&'static [Slot]);
 

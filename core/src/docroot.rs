@@ -29,6 +29,9 @@ const TELL_EVERY: Micros = 60 * SECOND;
 /// goes by what it saw last.
 const ROUNDS: usize = 4;
 
+/// How long a request may take to be read: more than httpd's own timeouts allow.
+const SLOWEST: Micros = 300 * SECOND;
+
 /// Stands for "at no time": later than every moment.
 const NEVER: Micros = Micros::MAX;
 
@@ -131,6 +134,9 @@ pub struct Docroot {
     checked_at: AtomicI64,
     /// When the docroot was last resolved in full.
     resolved_at: AtomicI64,
+    /// When there was no such directory, and no symlink on the way to it: the docroot of
+    /// a virtual host that serves no files. It is not looked for at each request.
+    absent_at: AtomicI64,
     /// A thread is at the cheap check. It may hang there: others do not wait.
     checking: AtomicBool,
     failure: Mutex<Failure>,
@@ -156,6 +162,7 @@ impl Docroot {
             latest: Published::empty(),
             checked_at: AtomicI64::new(NEVER),
             resolved_at: AtomicI64::new(NEVER),
+            absent_at: AtomicI64::new(NEVER),
             checking: AtomicBool::new(false),
             failure: Mutex::new(Failure {
                 since: NEVER,
@@ -190,15 +197,13 @@ impl Docroot {
         take: impl FnOnce(&Snapshot) -> T,
     ) -> Option<T> {
         let latest = self.latest.load();
-        if let Some(snapshot) = &*latest
-            && snapshot.is_current()
-        {
+        if let Some(snapshot) = latest.as_ref().filter(|known| known.is_current()) {
             let checked_at = self.checked_at.load(Acquire);
             if within(checked_at, now, policy.check_every) {
                 return Some(take(snapshot));
             }
             if checked_at != NEVER {
-                let Some(_checking) = Checking::begin(&self.checking) else {
+                let Some(checking) = Checking::begin(&self.checking) else {
                     return Some(take(snapshot));
                 };
                 if within(self.resolved_at.load(Relaxed), now, RESOLVE_EVERY)
@@ -206,18 +211,21 @@ impl Docroot {
                     && snapshot.is_still_current()
                 {
                     self.checked_at.store(now, Release);
+                    // The log may keep this thread waiting, and only this one.
+                    drop(checking);
                     let resolved = snapshot.docroot();
                     tell(Event::Checked { resolved });
                     return Some(take(snapshot));
                 }
-                return self.look(now, policy, cells, fs, tell, take);
+                return self.look(now, policy, cells, fs, tell, take, Some(checking));
             }
         }
-        self.look(now, policy, cells, fs, tell, take)
+        self.look(now, policy, cells, fs, tell, take, None)
     }
 
     /// The way of a request for which the process must look at the file system.
     #[cold]
+    #[allow(clippy::too_many_arguments)]
     fn look<T>(
         &self,
         now: Micros,
@@ -226,9 +234,17 @@ impl Docroot {
         fs: &impl Fs,
         tell: &mut dyn FnMut(Event<'_>),
         take: impl FnOnce(&Snapshot) -> T,
+        checking: Option<Checking<'_>>,
     ) -> Option<T> {
         let latest = self.latest.load().clone();
-        match self.settle(latest.as_deref(), cells, fs) {
+        let unlinked = latest.as_ref().is_none_or(|l| l.links().is_empty());
+        let absent_for = policy.check_every.max(RESOLVE_EVERY);
+        if unlinked && within(self.absent_at.load(Relaxed), now, absent_for) {
+            return None;
+        }
+        let settled = self.settle(latest.as_deref(), cells, fs);
+        drop(checking);
+        match settled {
             Ok(found) => {
                 if let Some(latest) = &latest {
                     latest.give_up_links_unlike(&found);
@@ -325,8 +341,9 @@ impl Docroot {
         tell: &mut dyn FnMut(Event<'_>),
     ) {
         let resolved = found.docroot();
+        let published = self.latest.replace(latest.as_ref(), found);
         tell(Event::Checked { resolved });
-        if !self.latest.replace(latest.as_ref(), found) {
+        if !published {
             return;
         }
         self.resolved_at.store(now, Relaxed);
@@ -336,9 +353,7 @@ impl Docroot {
             failure.since = NEVER;
             std::mem::take(&mut failure.told)
         };
-        if let Some(latest) = latest
-            && latest.docroot() != resolved
-        {
+        if let Some(latest) = latest.filter(|latest| latest.docroot() != resolved) {
             let from = latest.docroot();
             tell(Event::Flipped { from, to: resolved });
         }
@@ -357,26 +372,29 @@ impl Docroot {
         fs: &impl Fs,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Option<Arc<Snapshot>> {
-        let (since, news) = {
+        let linked = error.behind_link || latest.as_ref().is_some_and(|l| !l.links().is_empty());
+        if !linked {
+            self.absent_at.store(now, Relaxed);
+        }
+        let (broken_for, news) = {
             let mut failure = self.failure.lock();
             // Every request looks until the docroot resolves again.
             let good_at = self.checked_at.swap(NEVER, AcqRel);
             if failure.since == NEVER {
-                // A request that took long to be read must not use up the grace.
-                let good_at = if good_at == NEVER { now } else { good_at };
-                failure.since = now.max(good_at);
+                failure.since = not_before(good_at, now);
             }
-            let news = !within(failure.told_at, now, TELL_EVERY);
+            let since = failure.since;
+            let at = not_before(failure.told_at, now);
+            let news = !within(failure.told_at, at, TELL_EVERY);
             if news {
-                failure.told_at = now;
+                failure.told_at = at;
                 failure.told = true;
             }
-            (failure.since, news)
+            (since.abs_diff(not_before(since, now)), news)
         };
-        let linked = error.behind_link || latest.as_ref().is_some_and(|l| !l.links().is_empty());
         let stand_in = latest.filter(|snapshot| {
             error.is_passing()
-                && within(since, now, policy.grace)
+                && broken_for < policy.grace.unsigned_abs()
                 && fs.stat(snapshot.docroot()).is_ok_and(|stat| stat.is_dir)
         });
         if news {
@@ -396,6 +414,13 @@ impl Docroot {
 /// earlier one; a clock that was set back by more counts as passed.
 fn within(then: Micros, now: Micros, span: Micros) -> bool {
     then.abs_diff(now) < span.unsigned_abs()
+}
+
+/// `now`, but not before `then`: a request's time is that of its first line, and the rest of it may
+/// have taken long to come. Where it lags by more than requests do, the clock was set back.
+fn not_before(then: Micros, now: Micros) -> Micros {
+    let lags = then != NEVER && then.saturating_sub(now) < SLOWEST;
+    if lags { now.max(then) } else { now }
 }
 
 /// Whether `link` leads elsewhere than this process last saw under the very

@@ -107,8 +107,20 @@ mod tests {
     #[test]
     fn bad_times_name_directive_value_and_what_is_allowed() {
         for text in [
-            "", "s", "-1", "+1", "1.5", "2 s", "2x", "5m", "0x10", "ms", "8761h", "99999999999999999999",
-            "9223372036854775807h", "٣",
+            "",
+            "s",
+            "-1",
+            "+1",
+            "1.5",
+            "2 s",
+            "2x",
+            "5m",
+            "0x10",
+            "ms",
+            "8761h",
+            "99999999999999999999",
+            "9223372036854775807h",
+            "٣",
         ] {
             let message = time("RealpathEvery", &c(text)).expect_err(text);
             assert!(message.starts_with(&format!("RealpathEvery: '{text}' is not allowed")));
@@ -122,7 +134,10 @@ mod tests {
         assert_eq!(flag("Realdoc", &c("OFF")), Ok(false));
         for bad in ["", "yes", "1", "on ", "/srv"] {
             let message = flag("Realdoc", &c(bad)).expect_err(bad);
-            assert_eq!(message, format!("Realdoc: '{bad}' is not allowed; allowed is On or Off"));
+            assert_eq!(
+                message,
+                format!("Realdoc: '{bad}' is not allowed; allowed is On or Off")
+            );
         }
     }
 
@@ -136,7 +151,9 @@ mod tests {
             let message = parse(bad).expect_err(bad);
             assert_eq!(
                 message,
-                format!("UseReadlink: '{bad}' is not allowed; allowed is On, Off or an absolute path")
+                format!(
+                    "UseReadlink: '{bad}' is not allowed; allowed is On, Off or an absolute path"
+                )
             );
         }
     }

@@ -119,7 +119,7 @@ impl Tree {
         };
         tree.make(&root, node)?;
         for closed in &tree.closed {
-            fs::set_permissions(closed, fs::Permissions::from_mode(0))?;
+            fs::set_permissions(closed, fs::Permissions::from_mode(0o000))?;
         }
         Ok(tree)
     }

@@ -113,6 +113,8 @@ impl Fs for Server {
         let target = if path == LINK {
             self.history[self.read()]
         } else {
+            // Others may run between this call and the one before.
+            self.now.load(Relaxed);
             path
         };
         // The target's one letter stands for its inode.

@@ -4,7 +4,8 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
 
-use super::log::{MainLog, log};
+use super::log::{LogOf, log};
+use super::raw;
 
 thread_local! {
     /// Where this thread panicked last. The panic hook knows it, the boundary does not.
@@ -13,7 +14,15 @@ thread_local! {
 
 /// Runs `f`. If it panics, writes one line that names `place` and answers `neutral`,
 /// with which httpd goes on as if the module were not there.
-pub(super) fn boundary<T>(place: &'static str, neutral: T, f: impl FnOnce() -> T) -> T {
+///
+/// The line goes to the log of `server`, which must be null or alive. Null, while the configuration is read:
+/// to what httpd's stderr is then.
+pub(super) fn boundary<T>(
+    place: &'static str,
+    server: *const raw::server_rec,
+    neutral: T,
+    f: impl FnOnce() -> T,
+) -> T {
     // Unwind safety: what a panic may leave half done is the request at hand. State
     // that outlives it is atomics, published whole, and flags that guards take back.
     let answer = panic::catch_unwind(AssertUnwindSafe(|| {
@@ -24,7 +33,7 @@ pub(super) fn boundary<T>(place: &'static str, neutral: T, f: impl FnOnce() -> T
     match answer {
         Ok(answer) => answer,
         Err(payload) => {
-            tell(place, payload);
+            tell(place, server, payload);
             neutral
         }
     }
@@ -34,25 +43,24 @@ pub(super) fn boundary<T>(place: &'static str, neutral: T, f: impl FnOnce() -> T
 pub(super) fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
-        LOCATION.with_borrow_mut(|last| *last = location.unwrap_or_default());
+        // A thread that is at its end has none any more, and must not panic in here.
+        let _ = LOCATION.try_with(|last| last.replace(location.unwrap_or_default()));
     }));
 }
 
 #[cold]
-fn tell(place: &str, payload: Box<dyn Any + Send>) {
+fn tell(place: &str, server: *const raw::server_rec, payload: Box<dyn Any + Send>) {
     let message = payload
         .downcast_ref::<&str>()
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("of an unknown kind");
-    LOCATION.with_borrow(|location| {
-        log!(
-            MainLog,
-            Error,
-            "RD01: panic in {place}: {message}, at {location}; httpd goes on as without the module. \
-             Please report it as a bug"
-        );
-    });
+    let location = LOCATION.try_with(RefCell::take).unwrap_or_default();
+    log!(
+        LogOf(server),
+        Error,
+        "RD01: panic in {place}: {message}, at {location}; please report it as a bug"
+    );
     // Dropping a payload of an unknown kind could panic again, outside of any boundary.
     std::mem::forget(payload);
 }

@@ -53,7 +53,7 @@ unsafe extern "C" fn set(
     value: *const c_char,
 ) -> *const c_char {
     let bug = c"internal error in mod_realdoc, see the error log";
-    boundary("a directive", bug.as_ptr(), || {
+    boundary("a directive", ptr::null(), bug.as_ptr(), || {
         // SAFETY: httpd hands a directive its command's record, whose data is the
         // `Directive` of `Command::new`; a value that ends with a NUL; and a pool
         // that outlives the message.

@@ -33,11 +33,14 @@ pub(crate) struct Hooks(());
 
 /// A function of a request hook. Functions and closures without captures have no size
 /// and can be called from nothing but their type, which an `extern "C"` function can carry.
-pub(crate) trait RequestHook: Fn(Request<'_>) -> Answer + Copy + 'static {}
-impl<F: Fn(Request<'_>) -> Answer + Copy + 'static> RequestHook for F {}
+pub(crate) trait RequestHook:
+    Fn(Request<'_>) -> Answer + Copy + Send + Sync + 'static
+{
+}
+impl<F: Fn(Request<'_>) -> Answer + Copy + Send + Sync + 'static> RequestHook for F {}
 
 /// The value of a type without size. [`Hooks`]' methods are given one, so it exists.
-fn conjure<F: Copy + 'static>() -> F {
+fn conjure<F: Copy + Send + Sync + 'static>() -> F {
     const { assert!(size_of::<F>() == 0, "a hook must not capture anything") };
     // SAFETY: reading a value without size from a dangling, aligned pointer reads
     // nothing (std::ptr), and F is Copy, so that one value stands for all.
@@ -49,10 +52,12 @@ fn conjure<F: Copy + 'static>() -> F {
 /// # Safety
 /// `r` is what httpd hands to a request hook.
 unsafe fn enter<F: RequestHook>(name: &'static str, r: *mut raw::request_rec) -> c_int {
-    boundary(name, raw::DECLINED, || {
-        let Some(r) = NonNull::new(r) else {
-            return raw::DECLINED;
-        };
+    let Some(r) = NonNull::new(r) else {
+        return raw::DECLINED;
+    };
+    // SAFETY: httpd hands a hook a request with a server.
+    let server = unsafe { r.as_ref().server };
+    boundary(name, server, raw::DECLINED, || {
         // SAFETY: httpd hands a hook a request that it has set up, and waits for the
         // hook's end; a request is one thread's at a time.
         conjure::<F>()(unsafe { Request::from_raw(r) }) as c_int
@@ -97,7 +102,7 @@ impl Hooks {
     /// main server.
     pub(crate) fn post_config<F>(&self, _: F, order: Order)
     where
-        F: Fn(Pool<'_>, Server<'_>) + Copy + 'static,
+        F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static,
     {
         unsafe extern "C" fn hook<F>(
             pconf: *mut raw::apr_pool_t,
@@ -106,9 +111,9 @@ impl Hooks {
             main: *mut raw::server_rec,
         ) -> c_int
         where
-            F: Fn(Pool<'_>, Server<'_>) + Copy + 'static,
+            F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static,
         {
-            boundary("post_config", raw::OK as c_int, || {
+            boundary("post_config", main, raw::OK as c_int, || {
                 // SAFETY: httpd hands over its configuration pool and its main server,
                 // which both live until the next reading of the configuration.
                 let (pool, main) = unsafe { (Pool::from_raw(pconf), Server::from_raw(main)) };

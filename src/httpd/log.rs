@@ -70,16 +70,16 @@ impl Log for Server<'_> {
     }
 }
 
-/// The main server's log, from wherever no request or server is at hand.
-pub(crate) struct MainLog;
+/// The log of a server that is null or alive, as C has it.
+pub(super) struct LogOf(pub(super) *const raw::server_rec);
 
-impl Log for MainLog {
+impl Log for LogOf {
     fn logs(&self, _: Level) -> bool {
         true
     }
 
     fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
-        write_server(std::ptr::null(), file, line, level, message);
+        write_server(self.0, file, line, level, message);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The module record, and what httpd does with it.
 
 use std::ffi::{c_int, c_void};
-use std::ptr::{self, null_mut};
+use std::ptr::{self, null, null_mut};
 
 use super::boundary::{boundary, install_panic_hook};
 use super::hooks::Hooks;
@@ -59,7 +59,7 @@ unsafe extern "C" fn create_server_config(
     pool: *mut raw::apr_pool_t,
     _: *mut raw::server_rec,
 ) -> *mut c_void {
-    boundary("create_server_config", null_mut(), || {
+    boundary("create_server_config", null(), null_mut(), || {
         // SAFETY: httpd's configuration pool.
         let pool = unsafe { Pool::from_raw(pool) };
         pool.keep_mut(ServerConfig::default()).cast()
@@ -71,7 +71,7 @@ unsafe extern "C" fn merge_server_config(
     base: *mut c_void,
     own: *mut c_void,
 ) -> *mut c_void {
-    boundary("merge_server_config", base, || {
+    boundary("merge_server_config", null(), base, || {
         // SAFETY: httpd's configuration pool, and two of what `create_server_config`
         // made (or null), which nobody changes any longer.
         let (pool, base_config, own) = unsafe {
@@ -89,8 +89,8 @@ unsafe extern "C" fn merge_server_config(
 }
 
 unsafe extern "C" fn register_hooks(_: *mut raw::apr_pool_t) {
-    install_panic_hook();
-    boundary("register_hooks", (), || {
+    boundary("register_hooks", null(), (), || {
+        install_panic_hook();
         // SAFETY: httpd runs this to have the hooks registered.
         crate::register(&unsafe { Hooks::new() });
     });

@@ -30,20 +30,21 @@ impl<'p> Pool<'p> {
     /// Keeps `value` until the pool is cleared, and drops it then.
     ///
     /// For configuration: a child that exits clears the pools that it got by fork
-    /// while its threads may still be serving, so there the value is left alone.
-    pub(crate) fn keep<T>(self, value: T) -> &'p T {
+    /// while its threads may still be serving, so there the value is left alone. (With
+    /// `httpd -X`, for debugging, that process is the child; httpd ends its threads first.)
+    pub(crate) fn keep<T: Send + Sync + 'static>(self, value: T) -> &'p T {
         // SAFETY: `keep_mut` made it, it lives as long as the pool, and nobody else has it.
         unsafe { &*self.keep_mut(value) }
     }
 
     /// [`keep`](Self::keep), for values that change while the configuration is read.
-    pub(super) fn keep_mut<T>(self, value: T) -> *mut T {
+    pub(super) fn keep_mut<T: Send + Sync + 'static>(self, value: T) -> *mut T {
         unsafe extern "C" fn drop_owned<T>(data: *mut c_void) -> raw::apr_status_t {
             let owned: *mut Owned<T> = data.cast();
             // SAFETY: `data` is the leaked box that `keep` registered with this very
             // function, and APR runs a cleanup once. Nobody else in this process can
             // hold the value any longer: its `'p` is over.
-            super::boundary::boundary("a pool's cleanup", (), || unsafe {
+            super::boundary::boundary("a pool's cleanup", std::ptr::null(), (), || unsafe {
                 if (*owned).pid == process::id() {
                     drop(Box::from_raw(owned));
                 }

@@ -15,7 +15,7 @@ use crate::pin::Pin;
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'r> {
     raw: NonNull<raw::request_rec>,
-    life: PhantomData<&'r ()>,
+    life: PhantomData<fn(&'r ()) -> &'r ()>,
 }
 
 impl<'r> Request<'r> {

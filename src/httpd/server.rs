@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 #[derive(Clone, Copy)]
 pub(crate) struct Server<'s> {
     raw: *mut raw::server_rec,
-    life: PhantomData<&'s ()>,
+    life: PhantomData<fn(&'s ()) -> &'s ()>,
 }
 
 /// Tells servers apart while they live.

@@ -8,7 +8,7 @@
 int realdoc_logs_request(const request_rec *r, int level);
 int realdoc_logs_server(const server_rec *s, int level);
 
-/* Writes the line. `s` may be NULL: then it goes to the main server's log. */
+/* Writes the line. `s` may be NULL: then it goes to httpd's stderr. */
 void realdoc_log_request(const char *file, int line, int level,
                          const request_rec *r, const char *message);
 void realdoc_log_server(const char *file, int line, int level,

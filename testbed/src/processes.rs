@@ -1,6 +1,8 @@
 //! What /proc knows of httpd's processes.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 
 use procfs::ProcError;
@@ -12,7 +14,7 @@ use procfs::process::{FDTarget, Process, all_processes};
 /// Whoever accepts has the listening socket open. Thereby mod_cgid's daemon does not count, nor does a child that finishes
 /// its requests after a graceful restart.
 pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
-    let listening = sockets(ports, |state| *state == TcpState::Listen);
+    let listening = listening(ports);
     let mut pids: Vec<u32> = children(parent)
         .into_iter()
         .filter(|process| holds(process, &listening))
@@ -24,7 +26,7 @@ pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
 
 /// Those of `pids` that have a connection on one of `ports`: requests, or a client that may send one.
 pub(crate) fn connected(pids: &[u32], ports: &[u16]) -> Vec<u32> {
-    let connections = sockets(ports, |state| *state != TcpState::Listen);
+    let connections = connections(ports);
     let has_one = |pid: &u32| process(*pid).is_some_and(|process| holds(&process, &connections));
     pids.iter().copied().filter(has_one).collect()
 }
@@ -70,12 +72,44 @@ fn children(parent: u32) -> Vec<Process> {
         .collect()
 }
 
-/// The inodes of the sockets on our side of these ports that are in such a state.
-fn sockets(ports: &[u16], state: impl Fn(&TcpState) -> bool) -> HashSet<u64> {
+/// The inodes of the sockets that listen on these ports.
+///
+/// The kernel tells of listening sockets first. Behind them may come thousands that are closed and not yet forgotten
+/// (TIME_WAIT): to read them, too, each time that somebody looks would take longer than all that a test does.
+fn listening(ports: &[u16]) -> HashSet<u64> {
+    const LISTEN: &str = "0A";
+    let table = File::open("/proc/net/tcp").expect("/proc/net/tcp is readable");
+    BufReader::new(table)
+        .lines()
+        .skip(1)
+        .map_while(|line| {
+            let line = line.expect("/proc/net/tcp is text");
+            let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+            let (local, inode) = (fields[1], fields[9]);
+            (fields[3] == LISTEN).then(|| (port(local), inode.parse().expect("a number")))
+        })
+        .filter(|(port, _)| ports.contains(port))
+        .map(|(_, inode)| inode)
+        .collect()
+}
+
+/// The port in `0100007F:1F90`.
+fn port(address: &str) -> u16 {
+    let port = address
+        .rsplit(':')
+        .next()
+        .expect("there is at least one part");
+    u16::from_str_radix(port, 16).expect("a port is hexadecimal")
+}
+
+/// The inodes of the other sockets on our side of these ports.
+fn connections(ports: &[u16]) -> HashSet<u64> {
     procfs::net::tcp()
         .expect("/proc/net/tcp is readable")
         .into_iter()
-        .filter(|socket| state(&socket.state) && ports.contains(&socket.local_address.port()))
+        .filter(|socket| {
+            socket.state != TcpState::Listen && ports.contains(&socket.local_address.port())
+        })
         .map(|socket| socket.inode)
         .collect()
 }

@@ -236,11 +236,12 @@ impl Server {
                 return false;
             }
             let accepting = processes::accepting(main, &self.ports);
+            if accepting.is_empty() || accepting.iter().any(|pid| old.contains(pid)) {
+                return false;
+            }
             // An old process that still has a client may hold a new one's place.
             let busy = processes::connected(&old, &self.ports);
-            !accepting.is_empty()
-                && !accepting.iter().any(|pid| old.contains(pid))
-                && accepting.len() + busy.len() >= pool
+            accepting.len() + busy.len() >= pool
         });
     }
 
