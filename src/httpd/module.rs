@@ -89,8 +89,8 @@ unsafe extern "C" fn merge_server_config(
 }
 
 unsafe extern "C" fn register_hooks(_: *mut raw::apr_pool_t) {
+    boundary("install_panic_hook", null(), (), install_panic_hook);
     boundary("register_hooks", null(), (), || {
-        install_panic_hook();
         // SAFETY: httpd runs this to have the hooks registered.
         crate::register(&unsafe { Hooks::new() });
     });

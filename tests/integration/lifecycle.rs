@@ -54,10 +54,10 @@ fn under_load(server: &Server, site: &Releases, event: impl FnOnce()) -> Outcome
     deploys.deploy("42");
     let flipper = flip(deploys);
     let traffic = Traffic::start(server.on(1), CLIENTS, "/page.shtml");
-    traffic.wait_for(50 * CLIENTS);
+    traffic.wait_for(50);
     event();
     if server.exit_status().is_none() {
-        traffic.wait_for(50 * CLIENTS);
+        traffic.wait_for(50);
     }
     let outcome = traffic.finish();
     let wrong = flipper.finish().wrong(&outcome.answers);

@@ -107,7 +107,7 @@ fn under_traffic(mpm: Mpm) {
 }
 
 /// The answers of an older release than one that had been answered before their request was sent.
-fn returns(mpm: Mpm, cells: Cells) -> Vec<Answer> {
+fn returns(mpm: Mpm, cells: Cells) -> Vec<String> {
     const FLIPS: usize = 20;
     const PERIOD: Duration = Duration::from_millis(200);
 

@@ -24,11 +24,8 @@ pub(crate) struct Answer {
     release: String,
 }
 
-/// Clients at work.
-pub(crate) struct Traffic {
-    clients: Vec<Background<Outcome>>,
-    answers: Arc<AtomicUsize>,
-}
+/// Clients at work, each with the number of its answers so far.
+pub(crate) struct Traffic(Vec<(Background<Outcome>, Arc<AtomicUsize>)>);
 
 /// What clients got.
 #[derive(Debug, Default)]
@@ -53,9 +50,9 @@ impl Deploys {
     }
 
     /// The answers that must not be: of no release or of several, or of an older one than had been answered before the
-    /// request was sent.
-    pub(crate) fn wrong(&self, answers: &[Answer]) -> Vec<Answer> {
-        let mut answers = answers.to_vec();
+    /// request was sent. Each in words.
+    pub(crate) fn wrong(&self, answers: &[Answer]) -> Vec<String> {
+        let mut answers: Vec<&Answer> = answers.iter().collect();
         answers.sort_by_key(|answer| answer.finished);
         // The latest flip that the answers up to some moment prove to have been seen.
         let mut proofs: Vec<(Instant, usize)> = Vec::new();
@@ -72,7 +69,15 @@ impl Deploys {
             }
             flip.is_none()
         });
-        answers
+        let tell = |answer: &Answer| {
+            format!(
+                "{}: asked for {:?} after the first deploy, had {:?} later",
+                answer.release,
+                answer.started.saturating_duration_since(self.flips[0].0),
+                answer.finished - answer.started
+            )
+        };
+        answers.into_iter().map(tell).collect()
     }
 }
 
@@ -83,7 +88,7 @@ impl Answer {
         let mut words = text.split_whitespace();
         let release = match (response.status, words.next()) {
             (200, Some(first)) if words.all(|word| word == first) => first.into(),
-            (200, _) => format!("mixed: {text}"),
+            (200, _) => format!("mixed {text:?}"),
             (status, _) => format!("status {status}"),
         };
         Self {
@@ -100,42 +105,46 @@ impl Traffic {
         // Else the clients alone would keep the machine busy.
         const PAUSE: Duration = Duration::from_millis(5);
 
-        let answers = Arc::new(AtomicUsize::new(0));
         let client = |_| {
-            let answers = Arc::clone(&answers);
-            Background::run(move |stop| {
+            let count = Arc::new(AtomicUsize::new(0));
+            let counter = Arc::clone(&count);
+            let client = Background::run(move |stop| {
                 let mut outcome = Outcome::default();
                 let mut client = endpoint.client();
                 while !stop.requested() {
                     match client.get(path) {
                         Ok(response) => {
                             outcome.answers.push(Answer::from(&response));
-                            answers.fetch_add(1, Relaxed);
+                            counter.store(outcome.answers.len(), Relaxed);
                         }
                         Err(error) => outcome.errors.push(error),
                     }
                     thread::sleep(PAUSE);
                 }
                 outcome
-            })
+            });
+            (client, count)
         };
-        let clients = (0..clients).map(client).collect();
-        Self { clients, answers }
+        Self((0..clients).map(client).collect())
     }
 
-    /// Returns when so many more answers have come.
+    /// Returns when each of the clients has got so many more answers.
     #[track_caller]
     pub(crate) fn wait_for(&self, more: usize) {
-        let enough = self.answers.load(Relaxed) + more;
+        let counts = || self.0.iter().map(|(_, count)| count.load(Relaxed));
+        let before: Vec<usize> = counts().collect();
         wait_until("the clients are answered", LIMIT, || {
-            self.answers.load(Relaxed) >= enough
+            counts()
+                .zip(&before)
+                .all(|(now, before)| now >= before + more)
         });
     }
 
     /// Stops the clients and returns what all of them got.
     pub(crate) fn finish(self) -> Outcome {
         let mut all = Outcome::default();
-        for outcome in self.clients.into_iter().map(Background::finish) {
+        for (client, _) in self.0 {
+            let outcome = client.finish();
             all.answers.extend(outcome.answers);
             all.errors.extend(outcome.errors);
         }
@@ -174,7 +183,8 @@ fn what_is_wrong() {
     };
     let wrong = |flips: &[(u64, &str)], answers: &[Answer]| {
         let wrong = deploys(flips).wrong(answers).into_iter();
-        wrong.map(|a| a.release.clone()).collect::<Vec<_>>()
+        let release = |told: String| told.split(':').next().map(str::to_owned);
+        wrong.filter_map(release).collect::<Vec<_>>()
     };
     let there = &[(0, "42"), (100, "43")];
     let and_back = &[(0, "42"), (100, "43"), (200, "42")];
@@ -205,5 +215,5 @@ fn what_is_wrong() {
         ["43"],
         "not there yet"
     );
-    assert_eq!(wrong(there, &[answer(10, 20, "mixed: 42 43")]).len(), 1);
+    assert_eq!(wrong(there, &[answer(10, 20, "mixed")]), ["mixed"]);
 }
