@@ -238,8 +238,7 @@ impl Docroot {
     ) -> Option<T> {
         let latest = self.latest.load().clone();
         let unlinked = latest.as_ref().is_none_or(|l| l.links().is_empty());
-        let absent_for = policy.check_every.max(RESOLVE_EVERY);
-        if unlinked && within(self.absent_at.load(Relaxed), now, absent_for) {
+        if unlinked && within(self.absent_at.load(Relaxed), now, RESOLVE_EVERY) {
             return None;
         }
         let settled = self.settle(latest.as_deref(), cells, fs);
