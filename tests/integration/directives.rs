@@ -326,16 +326,32 @@ fn the_start_tells_of_docroots() {
 #[test]
 fn the_start_tells_of_lost_sections() {
     let section = |path: &str| format!("<Directory \"{{root}}/app{path}\">\n</Directory>");
-    let lost = ["/current", "/current/web", "/current/web/private/"];
+    let lost = [
+        "/current",
+        "/current/web",
+        "/current/web/private/",
+        "/current/web/later",
+    ];
     let (setup, site) = site("warn realdoc:debug");
     let server = setup
-        .config(&lost.map(section).join("\n"))
+        .config(
+            &lost[..3]
+                .iter()
+                .map(|path| section(path))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
         .config(
             &["", "/releases", "/releases/42/web"]
                 .map(section)
                 .join("\n"),
         )
         .config("<VirtualHost *:{port}>\nUseReadlink On\n</VirtualHost>")
+        // The same docroot once more: what a later virtual host adds is told too.
+        .config(&format!(
+            "<VirtualHost *:{{port}}>\nServerName later\nUseReadlink On\n{}\n</VirtualHost>",
+            section(lost[3])
+        ))
         .allow("RD06")
         .start();
     let [app, link, target] = [site.dir().into(), site.current(), site.release("42")]
