@@ -3,19 +3,17 @@
 //! [`Docroot::take`] answers a request. Mostly it compares the cells of the
 //! docroot's links with the stamps under which the process last resolved it, sees
 //! that the time for a check has not come, and hands out what it has. Else it
-//! looks at the file system; and where the link has been flipped, it changes the
-//! link's cell, so that no process of the server goes back to the old release
-//! once one has answered from the new (`settle`, model-checked in
-//! `tests/switch_model.rs`).
+//! looks at the file system, and at a flip brings the whole server over ([`crate::switch`]).
 
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-use crate::cell::{Cell, Cells, Stamp};
+use crate::cell::Cells;
 use crate::fs::Fs;
-use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve, unchanged};
-use crate::sync::{AtomicBool, AtomicI64, Mutex, Published, fence};
+use crate::resolve::{Mode, ResolveError, unchanged};
+use crate::switch::{Snapshot, settle};
+use crate::sync::{AtomicBool, AtomicI64, Mutex, Published};
 use crate::{Micros, SECOND};
 
 /// How often a docroot is resolved in full although the cheap check finds
@@ -24,10 +22,6 @@ const RESOLVE_EVERY: Micros = SECOND;
 
 /// How often a broken docroot is told of, at most.
 const TELL_EVERY: Micros = 60 * SECOND;
-
-/// How often a thread resolves while others keep changing the cells, before it
-/// goes by what it saw last.
-const ROUNDS: usize = 4;
 
 /// How long a request may take to be read: more than httpd's own timeouts allow.
 const SLOWEST: Micros = 300 * SECOND;
@@ -76,53 +70,6 @@ pub enum Event<'a> {
         /// What the docroot leads to.
         resolved: &'a CStr,
     },
-}
-
-/// A docroot's resolution that a process has settled on.
-pub struct Snapshot {
-    resolved: Resolved,
-    /// For each link its cell, and what the cell said when the link was looked at.
-    stamps: Box<[(&'static Cell, Stamp)]>,
-}
-
-impl Snapshot {
-    /// The resolved docroot: canonical, without a trailing slash.
-    #[must_use]
-    pub fn docroot(&self) -> &CStr {
-        &self.resolved.docroot
-    }
-
-    /// The symlinks on the docroot's path and their targets.
-    #[must_use]
-    pub fn links(&self) -> &[Link] {
-        &self.resolved.links
-    }
-
-    /// Whether nobody has seen another target since.
-    fn is_current(&self) -> bool {
-        self.stamps
-            .iter()
-            .all(|(cell, stamp)| cell.load() == *stamp)
-    }
-
-    /// The same after a look at the file system, which orders no memory: without the
-    /// fences here and in [`Docroot::resolve`] a process could see the newest link but
-    /// a cell as it was before others looked.
-    fn is_still_current(&self) -> bool {
-        fence(SeqCst);
-        self.is_current()
-    }
-
-    /// Makes all others look who still know a link that is none any more, as when
-    /// a directory was put in its place: its cell would not tell them.
-    fn give_up_links_unlike(&self, found: &Snapshot) {
-        for (link, (cell, stamp)) in self.links().iter().zip(&self.stamps) {
-            if !found.links().iter().any(|l| l.path == link.path) {
-                // If the cell says something else by now, they look anyway.
-                let _ = cell.replace(*stamp, stamp.next(&link.target));
-            }
-        }
-    }
 }
 
 /// One configured docroot in one process.
@@ -241,7 +188,7 @@ impl Docroot {
         if unlinked && within(self.absent_at.load(Relaxed), now, RESOLVE_EVERY) {
             return None;
         }
-        let settled = self.settle(latest.as_deref(), cells, fs);
+        let settled = settle(&self.path, &self.mode, latest.as_deref(), cells, fs);
         drop(checking);
         match settled {
             Ok(found) => {
@@ -257,77 +204,6 @@ impl Docroot {
                 stand_in.map(|snapshot| take(&snapshot))
             }
         }
-    }
-
-    /// Resolves, and brings what was found and what the cells say into agreement.
-    ///
-    /// What is returned was resolved after every response that another process
-    /// has sent from a newer target: such a response was preceded by a change
-    /// of the cell, and the cells did not change while this thread resolved.
-    fn settle(
-        &self,
-        latest: Option<&Snapshot>,
-        cells: Cells,
-        fs: &impl Fs,
-    ) -> Result<Snapshot, ResolveError> {
-        // What the cells said before the link was looked at.
-        let mut before: Box<[(&'static Cell, Stamp)]> = latest
-            .map_or(&[][..], |snapshot| &snapshot.stamps)
-            .iter()
-            .map(|(cell, _)| (*cell, cell.load()))
-            .collect();
-        for _ in 0..ROUNDS {
-            let Snapshot { resolved, stamps } = self.resolve(cells, fs)?;
-            let same = before.len() == stamps.len()
-                && before
-                    .iter()
-                    .zip(&stamps)
-                    .all(|(a, b)| std::ptr::eq(a.0, b.0) && a.1 == b.1);
-            if !same {
-                // Also the first look at a link: it shows only which cell to watch.
-                before = stamps;
-                continue;
-            }
-
-            let mut agreed = true;
-            for (link, (cell, stamp)) in resolved.links.iter().zip(&mut before) {
-                let target = link.target.as_c_str();
-                if stamp.tells(target) && !is_news(latest, cell, *stamp, link) {
-                    continue;
-                }
-                agreed = false;
-                let next = stamp.next(target);
-                // Either way it takes another look to confirm.
-                *stamp = match cell.replace(*stamp, next) {
-                    Ok(()) => next,
-                    Err(now) => now,
-                };
-            }
-            if agreed {
-                return Ok(Snapshot { resolved, stamps });
-            }
-        }
-        // Flips and checks keep coming. This is as fresh as can be; make all others
-        // look too, and look again for the next request.
-        let found = self.resolve(cells, fs)?;
-        for (link, (cell, _)) in found.links().iter().zip(&found.stamps) {
-            cell.overrule(&link.target);
-        }
-        Ok(found)
-    }
-
-    /// What the docroot leads to, and what the cells say after that.
-    fn resolve(&self, cells: Cells, fs: &impl Fs) -> Result<Snapshot, ResolveError> {
-        fence(SeqCst);
-        let resolved = resolve(fs, &self.path, &self.mode)?;
-        fence(SeqCst);
-        let stamps = resolved
-            .links
-            .iter()
-            .map(|link| cells.of(link))
-            .map(|cell| (cell, cell.load()))
-            .collect();
-        Ok(Snapshot { resolved, stamps })
     }
 
     /// Makes `found` what the process knows, unless another thread was faster:
@@ -422,17 +298,6 @@ fn not_before(then: Micros, now: Micros) -> Micros {
     if lags { now.max(then) } else { now }
 }
 
-/// Whether `link` leads elsewhere than this process last saw under the very
-/// same stamp: a flip between two targets whose hashes are equal.
-fn is_news(latest: Option<&Snapshot>, cell: &Cell, stamp: Stamp, link: &Link) -> bool {
-    latest.is_some_and(|latest| {
-        let known = latest.resolved.links.iter().zip(&latest.stamps);
-        known
-            .filter(|(_, (c, s))| std::ptr::eq(*c, cell) && *s == stamp)
-            .any(|(l, _)| l.path == link.path && l.target != link.target)
-    })
-}
-
 /// Held by the one thread that is at the cheap check.
 struct Checking<'a>(&'a AtomicBool);
 
@@ -455,7 +320,9 @@ mod tests {
     use std::hash::{DefaultHasher, Hash, Hasher};
 
     use super::*;
+    use crate::cell::Stamp;
     use crate::fs::{Errno, Stat};
+    use crate::resolve::Link;
 
     /// `/current`, a symlink to some directory.
     struct Current(RefCell<CString>);

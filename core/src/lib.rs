@@ -5,6 +5,7 @@
 //! - [`resolve`]: from the configured docroot to the resolved one, as a pure walk
 //!   over a small file-system interface ([`fs`]).
 //! - [`cell`]: the one word a link that all processes of the server share.
+//! - [`switch`]: how what a process finds and what the cells say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it looks again.
 //! - [`settings`]: the values of the directives.
 //!
@@ -17,6 +18,7 @@ pub mod docroot;
 pub mod fs;
 pub mod resolve;
 pub mod settings;
+pub mod switch;
 mod sync;
 
 /// A moment or a span of time in microseconds, as httpd's `apr_time_t`.

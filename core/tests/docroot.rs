@@ -8,9 +8,10 @@ use std::ffi::{CStr, CString};
 
 use memory_fs::MemoryFs;
 use realdoc_core::cell::Cells;
-use realdoc_core::docroot::{Docroot, Event, Policy, Snapshot};
+use realdoc_core::docroot::{Docroot, Event, Policy};
 use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
 use realdoc_core::resolve::Mode;
+use realdoc_core::switch::Snapshot;
 use realdoc_core::{Micros, SECOND};
 
 /// A process that serves one docroot.
@@ -148,6 +149,19 @@ fn between_checks_the_file_system_is_not_asked() {
     fs.link(CURRENT, "releases/3");
     assert_eq!(process.request(T + 4 * SECOND - 1), release(2));
     assert_eq!(process.request(T + 4 * SECOND), release(3));
+}
+
+/// Where the check is a cheap one.
+#[test]
+fn an_interval_of_less_than_a_second() {
+    let fs = site();
+    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(SECOND / 5);
+    assert_eq!(process.request(T), release(1));
+    fs.calls();
+    for (tenths, calls) in [(1, 0), (2, 2), (3, 0), (4, 2), (5, 0)] {
+        assert_eq!(process.request(T + tenths * SECOND / 10), release(1));
+        assert_eq!(fs.calls(), calls, "after {tenths} tenths");
+    }
 }
 
 #[test]
@@ -536,9 +550,21 @@ fn an_old_request_does_not_use_up_the_grace() {
         if !old_one_first {
             assert_eq!(process.request(T), release(1));
         }
-        process.request(T - 15 * SECOND);
+        assert_eq!(process.request(T - 15 * SECOND), release(1));
         assert_eq!(process.request(T + SECOND), release(1));
     }
+}
+
+/// Nobody knows then for how long the docroot has been broken.
+#[test]
+fn a_clock_that_is_set_back_ends_the_grace() {
+    let fs = site();
+    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    process.request(T);
+    fs.remove(CURRENT);
+    assert_eq!(process.request(T), release(1));
+    assert_eq!(process.request(T - 3600 * SECOND), None);
+    assert_eq!(process.said().len(), 2, "the log's minute is over too");
 }
 
 /// Not even for a virtual host with a longer interval.
@@ -577,6 +603,9 @@ fn a_docroot_that_is_not_there_is_looked_for_once_a_second() {
     assert_eq!(process.request(T + SECOND - 1), None);
     assert_eq!(process.request(T + SECOND), release(1));
     assert_eq!(process.said(), ["recovered: /srv/releases/1"]);
+    // From then on it is there, also for a request that took long to be read.
+    fs.link(CURRENT, "releases/2");
+    assert_eq!(process.request(T + SECOND / 2), release(2));
 }
 
 /// Whatever its interval: the link may just have been missing when it began.
@@ -625,6 +654,7 @@ fn flapping_is_told_once_a_minute() {
         fs.remove(CURRENT);
         process.request(now);
         process.request(now - 20 * SECOND);
+        process.request(now - 100 * SECOND);
         fs.link(CURRENT, "releases/1");
         process.request(now);
     }

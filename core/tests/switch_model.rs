@@ -328,6 +328,24 @@ fn a_process_that_is_late() {
     }
 }
 
+/// A rollback while a process is at the check, seen at once by another that only
+/// checks, resolves in full, or looks for the first time.
+#[test]
+fn a_rollback_in_the_middle_of_a_check() {
+    for (warm, check_of_other) in [(&[0, 1][..], Due), (&[0, 1], Full), (&[0], Due)] {
+        let other: &[Step] = match check_of_other {
+            Full => &[Flip, Request(1, Full)],
+            _ => &[Flip, Request(1, Due)],
+        };
+        check(
+            Shared,
+            ROLLBACK,
+            warm,
+            &[&[Flip, Request(0, Due), Request(0, NotDue)], other],
+        );
+    }
+}
+
 // The models can fail: without the shared cells they do.
 
 #[test]

@@ -1,0 +1,146 @@
+//! The switch of the whole server: what a process finds and what the links' cells
+//! say are brought into agreement before a request goes by it. Where the link
+//! has been flipped that changes the cell, so that no process goes back to the old
+//! release once one has answered from the new. Model-checked in `tests/switch_model.rs`.
+
+use std::ffi::CStr;
+use std::sync::atomic::Ordering::SeqCst;
+
+use crate::cell::{Cell, Cells, Stamp};
+use crate::fs::Fs;
+use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve};
+use crate::sync::fence;
+
+/// How often a thread resolves while others keep changing the cells, before it
+/// goes by what it saw last.
+const ROUNDS: usize = 4;
+
+/// A docroot's resolution that a process has settled on.
+pub struct Snapshot {
+    resolved: Resolved,
+    /// For each link its cell, and what the cell said when the link was looked at.
+    stamps: Box<[(&'static Cell, Stamp)]>,
+}
+
+impl Snapshot {
+    /// The resolved docroot: canonical, without a trailing slash.
+    #[must_use]
+    pub fn docroot(&self) -> &CStr {
+        &self.resolved.docroot
+    }
+
+    /// The symlinks on the docroot's path and their targets.
+    #[must_use]
+    pub fn links(&self) -> &[Link] {
+        &self.resolved.links
+    }
+
+    /// Whether nobody has seen another target since.
+    pub(crate) fn is_current(&self) -> bool {
+        self.stamps
+            .iter()
+            .all(|(cell, stamp)| cell.load() == *stamp)
+    }
+
+    /// The same after a look at the file system, which orders no memory: without the
+    /// fences here and in [`look`] a process could see the newest link but
+    /// a cell as it was before others looked.
+    pub(crate) fn is_still_current(&self) -> bool {
+        fence(SeqCst);
+        self.is_current()
+    }
+
+    /// Makes all others look who still know a link that is none any more, as when
+    /// a directory was put in its place: its cell would not tell them.
+    pub(crate) fn give_up_links_unlike(&self, found: &Snapshot) {
+        for (link, (cell, stamp)) in self.links().iter().zip(&self.stamps) {
+            if !found.links().iter().any(|l| l.path == link.path) {
+                // If the cell says something else by now, they look anyway.
+                let _ = cell.replace(*stamp, stamp.next(&link.target));
+            }
+        }
+    }
+}
+
+/// Resolves, and brings what was found and what the cells say into agreement.
+///
+/// What is returned was resolved after every response that another process
+/// has sent from a newer target: such a response was preceded by a change
+/// of the cell, and the cells did not change while this thread resolved.
+pub(crate) fn settle(
+    path: &CStr,
+    mode: &Mode,
+    latest: Option<&Snapshot>,
+    cells: Cells,
+    fs: &impl Fs,
+) -> Result<Snapshot, ResolveError> {
+    // What the cells said before the link was looked at.
+    let mut before: Box<[(&'static Cell, Stamp)]> = latest
+        .map_or(&[][..], |snapshot| &snapshot.stamps)
+        .iter()
+        .map(|(cell, _)| (*cell, cell.load()))
+        .collect();
+    for _ in 0..ROUNDS {
+        let Snapshot { resolved, stamps } = look(path, mode, cells, fs)?;
+        let same = before.len() == stamps.len()
+            && before
+                .iter()
+                .zip(&stamps)
+                .all(|(a, b)| std::ptr::eq(a.0, b.0) && a.1 == b.1);
+        if !same {
+            // Also the first look at a link: it shows only which cell to watch.
+            before = stamps;
+            continue;
+        }
+
+        let mut agreed = true;
+        for (link, (cell, stamp)) in resolved.links.iter().zip(&mut before) {
+            let target = link.target.as_c_str();
+            if stamp.tells(target) && !is_news(latest, cell, *stamp, link) {
+                continue;
+            }
+            agreed = false;
+            let next = stamp.next(target);
+            // Either way it takes another look to confirm.
+            *stamp = match cell.replace(*stamp, next) {
+                Ok(()) => next,
+                Err(now) => now,
+            };
+        }
+        if agreed {
+            return Ok(Snapshot { resolved, stamps });
+        }
+    }
+    // Flips and checks keep coming. This is as fresh as can be; make all others
+    // look too, and look again for the next request.
+    let found = look(path, mode, cells, fs)?;
+    for (link, (cell, _)) in found.links().iter().zip(&found.stamps) {
+        cell.overrule(&link.target);
+    }
+    Ok(found)
+}
+
+/// What the docroot leads to, and what the cells say after that.
+fn look(path: &CStr, mode: &Mode, cells: Cells, fs: &impl Fs) -> Result<Snapshot, ResolveError> {
+    fence(SeqCst);
+    let resolved = resolve(fs, path, mode)?;
+    fence(SeqCst);
+    let stamps = resolved
+        .links
+        .iter()
+        .map(|link| cells.of(link))
+        .map(|cell| (cell, cell.load()))
+        .collect();
+    Ok(Snapshot { resolved, stamps })
+}
+
+/// Whether `link` leads elsewhere than this process last saw under the very
+/// same stamp: a flip between two targets whose hashes are equal.
+fn is_news(latest: Option<&Snapshot>, cell: &Cell, stamp: Stamp, link: &Link) -> bool {
+    latest.is_some_and(|latest| {
+        let known = latest.resolved.links.iter().zip(&latest.stamps);
+        known
+            .filter(|(_, (c, s))| std::ptr::eq(*c, cell) && *s == stamp)
+            .any(|(l, _)| l.path == link.path && l.target != link.target)
+    })
+}
