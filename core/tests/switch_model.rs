@@ -332,17 +332,14 @@ fn a_process_that_is_late() {
 /// checks, resolves in full, or looks for the first time.
 #[test]
 fn a_rollback_in_the_middle_of_a_check() {
-    for (warm, check_of_other) in [(&[0, 1][..], Due), (&[0, 1], Full), (&[0], Due)] {
-        let other: &[Step] = match check_of_other {
-            Full => &[Flip, Request(1, Full)],
-            _ => &[Flip, Request(1, Due)],
-        };
-        check(
-            Shared,
-            ROLLBACK,
-            warm,
-            &[&[Flip, Request(0, Due), Request(0, NotDue)], other],
-        );
+    let others: [(&[usize], &[Step]); 3] = [
+        (&[0, 1], &[Request(1, Due)]),
+        (&[0, 1], &[Request(1, Full)]),
+        (&[0], &[Request(1, Due)]),
+    ];
+    for (warm, other) in others {
+        let one = &[Flip, Request(0, Due), Request(0, NotDue)];
+        check(Shared, ROLLBACK, warm, &[other, one, &[Flip]]);
     }
 }
 
