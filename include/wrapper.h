@@ -4,7 +4,12 @@
 #include "http_core.h"
 #include "http_protocol.h"
 #include "http_request.h"
+#include "mod_auth.h"
+#include "ap_provider.h"
+#include "ap_regex.h"
 #include "ap_mmn.h"
+#include "apr_fnmatch.h"
+#include "apr_file_info.h"
 #include "apr_strings.h"
 
 #include "../src/httpd/shim.h"

@@ -1,12 +1,14 @@
 //! The directives: their values, what holds where nothing is said, and how a
 //! virtual host's go over the server's.
 
+use std::ffi::CString;
+
 use realdoc_core::docroot::Policy;
 use realdoc_core::resolve::Mode;
-use realdoc_core::settings::{self, UseReadlink};
+use realdoc_core::settings::{self, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 
-use crate::httpd::{Directive, ServerId};
+use crate::httpd::{Directive, ServerId, Takes};
 use crate::site::Site;
 
 /// What the directives say for one server. `None`: nothing, which is not the same
@@ -17,6 +19,8 @@ pub(crate) struct Settings {
     realpath_every: Option<Micros>,
     use_readlink: Option<UseReadlink>,
     grace: Option<Micros>,
+    links: Option<Vec<CString>>,
+    sections: Option<Sections>,
     #[cfg(feature = "test-hooks")]
     private_cells: Option<bool>,
 }
@@ -31,6 +35,8 @@ impl Settings {
                 .clone()
                 .or_else(|| base.use_readlink.clone()),
             grace: own.grace.or(base.grace),
+            links: own.links.clone().or_else(|| base.links.clone()),
+            sections: own.sections.or(base.sections),
             #[cfg(feature = "test-hooks")]
             private_cells: own.private_cells.or(base.private_cells),
         }
@@ -58,6 +64,16 @@ impl Settings {
                 from: Some(path.clone()),
             },
         }
+    }
+
+    /// `RealdocLink`.
+    pub(crate) fn links(&self) -> &[CString] {
+        self.links.as_deref().unwrap_or_default()
+    }
+
+    /// `RealdocSections`.
+    pub(crate) fn sections(&self) -> Sections {
+        self.sections.unwrap_or(Sections::Auto)
     }
 
     /// `RealdocTestPrivateCells`: whether each process switches by itself.
@@ -91,6 +107,7 @@ impl ServerConfig {
 pub(crate) const REALDOC: Directive = Directive {
     name: c"Realdoc",
     usage: c"On (default) or Off: whether this server's document root is resolved",
+    takes: Takes::One,
     set: |settings, name, value| {
         settings.realdoc = Some(settings::flag(name, value)?);
         Ok(())
@@ -101,6 +118,7 @@ pub(crate) const REALPATH_EVERY: Directive = Directive {
     name: c"RealpathEvery",
     usage:
         c"how often to look where the links lead, at most: 2, 500ms; 0 (default): for each request",
+    takes: Takes::One,
     set: |settings, name, value| {
         settings.realpath_every = Some(settings::time(name, value)?);
         Ok(())
@@ -110,6 +128,7 @@ pub(crate) const REALPATH_EVERY: Directive = Directive {
 pub(crate) const USE_READLINK: Directive = Directive {
     name: c"UseReadlink",
     usage: c"On, Off (default) or the path to begin at: replace only the first link, by one step",
+    takes: Takes::One,
     set: |settings, name, value| {
         settings.use_readlink = Some(settings::use_readlink(name, value)?);
         Ok(())
@@ -119,8 +138,34 @@ pub(crate) const USE_READLINK: Directive = Directive {
 pub(crate) const REALDOC_GRACE: Directive = Directive {
     name: c"RealdocGrace",
     usage: c"how long the last good target serves while the link is missing: 10 (default), 500ms; 0: not at all",
+    takes: Takes::One,
     set: |settings, name, value| {
         settings.grace = Some(settings::time(name, value)?);
+        Ok(())
+    },
+};
+
+pub(crate) const REALDOC_LINK: Directive = Directive {
+    name: c"RealdocLink",
+    usage: c"absolute paths of further links to pin, below the document root or where an Alias leads; or None (default)",
+    takes: Takes::Many,
+    set: |settings, name, value| {
+        let link = settings::link(name, value)?;
+        let links = settings.links.get_or_insert_default();
+        match link {
+            Some(link) => links.push(link),
+            None => links.clear(),
+        }
+        Ok(())
+    },
+};
+
+pub(crate) const REALDOC_SECTIONS: Directive = Directive {
+    name: c"RealdocSections",
+    usage: c"the sections of which name apply: Link, Target or Auto (default)",
+    takes: Takes::One,
+    set: |settings, name, value| {
+        settings.sections = Some(settings::sections(name, value)?);
         Ok(())
     },
 };
@@ -129,6 +174,7 @@ pub(crate) const REALDOC_GRACE: Directive = Directive {
 pub(crate) const TEST_PRIVATE_CELLS: Directive = Directive {
     name: c"RealdocTestPrivateCells",
     usage: c"On or Off",
+    takes: Takes::One,
     set: |settings, name, value| {
         settings.private_cells = Some(settings::flag(name, value)?);
         Ok(())

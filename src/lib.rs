@@ -6,7 +6,9 @@
 //! - [`config`]: the directives;
 //! - [`site`]: when the configuration has been read, which docroots there are;
 //! - [`report`]: what the error log says then;
-//! - [`pin`]: what happens to a request;
+//! - [`pin`]: the release that a request runs in;
+//! - [`storage`]: from a file's name under the link to the file in the release;
+//! - [`walk`]: the configuration that applies there;
 //! - [`httpd`]: the only folder that knows C and holds `unsafe`;
 //! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole
 //!   server, without httpd.
@@ -16,6 +18,8 @@ mod httpd;
 mod pin;
 mod report;
 mod site;
+mod storage;
+mod walk;
 
 use httpd::{Command, Hooks, Order};
 
@@ -25,11 +29,13 @@ static COMMANDS: [Command; COMMANDS_LEN] = [
     Command::new(&config::REALPATH_EVERY),
     Command::new(&config::USE_READLINK),
     Command::new(&config::REALDOC_GRACE),
+    Command::new(&config::REALDOC_LINK),
+    Command::new(&config::REALDOC_SECTIONS),
     #[cfg(feature = "test-hooks")]
     Command::new(&config::TEST_PRIVATE_CELLS),
     Command::END,
 ];
-const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 6 } else { 5 };
+const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 8 } else { 7 };
 
 /// Where the module takes part: at start, and on a request's way.
 fn register(hooks: &Hooks) {
@@ -40,6 +46,9 @@ fn register(hooks: &Hooks) {
     // Before any module can look at the document root.
     hooks.post_read_request(pin::take, Order::REALLY_FIRST);
     // In case another module has exchanged the virtual host.
-    hooks.translate_name(pin::take, Order::BEFORE_CORE);
-    hooks.map_to_storage(pin::take, Order::REALLY_FIRST);
+    hooks.translate_name(pin::note_translation, Order::BEFORE_CORE);
+    // Before any module can look at the file.
+    hooks.map_to_storage(storage::enter, Order::REALLY_FIRST);
+    // In the place of core's own walk.
+    hooks.map_to_storage(storage::walk, Order::BEFORE_CORE);
 }

@@ -3,34 +3,155 @@
 //! It is taken once, when an initial request has been read, and handed on to
 //! subrequests and internal redirects. Nothing is written outside of the request.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
-use realdoc_core::docroot::Event;
+use realdoc_core::docroot::{Docroot, Event};
 use realdoc_core::fs::OsFs;
+use realdoc_core::names::longest;
+use realdoc_core::resolve;
+use realdoc_core::switch::Snapshot;
 
-use crate::httpd::{Answer, Level, Log, Request, ServerId, log};
+use crate::httpd::{Answer, Level, Log, Pool, Request, ServerId, log};
 use crate::site::Site;
+use crate::storage::Name;
+use crate::walk::Walk;
 
-/// A request's fixed choice.
-#[derive(Clone, Copy)]
+/// A symlink, by its configured name, and where it leads in this request.
+pub(crate) struct Link<'r> {
+    pub(crate) name: &'r CStr,
+    pub(crate) target: &'r CStr,
+}
+
+/// What a docroot, or a further path that is to be pinned, was resolved to.
+pub(crate) struct Way<'r> {
+    /// As configured.
+    pub(crate) name: &'r CStr,
+    /// Canonical.
+    pub(crate) resolved: &'r CStr,
+    /// The symlinks on the way, outermost first; at least one.
+    pub(crate) links: &'r [Link<'r>],
+    /// The way was not configured but made for the request (`VirtualDocumentRoot`).
+    pub(crate) is_of_request: bool,
+    next: Option<&'r Way<'r>>,
+}
+
+/// The fixed choice of a request and all that comes from it.
 pub(crate) struct Pin<'r> {
     /// The virtual host that it was taken for.
     server: ServerId,
-    /// The resolved docroot; `None`: the request is left alone, and so is what comes from it.
-    docroot: Option<&'r CStr>,
+    /// That of the request that took it.
+    pool: Pool<'r>,
+    /// `None`: the request is left alone, and so is what comes from it.
+    pub(crate) site: Option<&'r Site>,
+    /// The docroot's way, if it leads through a symlink.
+    pub(crate) docroot: Option<&'r Way<'r>>,
+    /// All ways, the docroot's too.
+    ways: Cell<Option<&'r Way<'r>>>,
+}
+
+impl<'r> Pin<'r> {
+    pub(crate) fn ways(&self) -> impl Iterator<Item = &'r Way<'r>> + Clone {
+        std::iter::successors(self.ways.get(), |way| way.next)
+    }
+
+    pub(crate) fn links(&self) -> impl Iterator<Item = (&'r Way<'r>, &'r Link<'r>)> {
+        self.ways()
+            .flat_map(|way| way.links.iter().map(move |link| (way, link)))
+    }
+
+    /// The longest link that `name` leads through, and the rest of the name.
+    pub(crate) fn link_of<'n>(&self, name: &'n [u8]) -> Option<(&'r Link<'r>, &'n [u8])> {
+        longest(name, self.links(), |(_, link)| link.name).map(|((_, link), tail)| (link, tail))
+    }
+
+    /// The pool in which what serves the whole family of requests is kept.
+    pub(crate) fn pool(&self) -> Pool<'r> {
+        self.pool
+    }
+
+    /// Pins a docroot that another module has set for this request, in its configured spelling.
+    pub(crate) fn adopt(&self, root: &CStr) {
+        let known = self.ways().any(|way| way.name == root);
+        let Some(site) = self.site.filter(|_| !known) else {
+            return;
+        };
+        // What does not resolve, httpd will not find either.
+        let resolved = resolve::resolve(&OsFs, root, site.docroot.mode());
+        if let Ok(resolved) = resolved {
+            if !resolved.links.is_empty() {
+                let name = self.pool.put_text(root);
+                let way = place(self.pool, name, &resolved.docroot, &resolved.links, true);
+                self.add(way);
+            }
+        }
+    }
+
+    fn add(&self, way: Way<'r>) -> &'r Way<'r> {
+        let next = self.ways.get();
+        let way = self.pool.put(Way { next, ..way });
+        self.ways.set(Some(way));
+        way
+    }
+
+    /// Whether two ways say different things of one link: it was flipped in between.
+    fn contradicts_itself(&self) -> bool {
+        self.links().any(|(_, link)| {
+            self.links()
+                .any(|(_, other)| link.name == other.name && link.target != other.target)
+        })
+    }
+
+    /// Whether `other` leads elsewhere.
+    pub(crate) fn leads_elsewhere(&self, other: &Pin<'_>) -> bool {
+        let configured = |way: &&Way<'_>| !way.is_of_request;
+        let mut theirs = other.ways().filter(configured);
+        let same = self.ways().filter(configured).all(|way| {
+            theirs
+                .next()
+                .is_some_and(|other| way.name == other.name && way.resolved == other.resolved)
+        });
+        !same || theirs.next().is_some()
+    }
+}
+
+/// What we keep with each request that is not left alone from the start.
+pub(crate) struct Visit<'r> {
+    pin: Cell<&'r Pin<'r>>,
+    /// It was mapped from a URL: a subrequest may also come with a file's name.
+    pub(crate) is_translated: Cell<bool>,
+    /// How its file is known, between the two hooks of map_to_storage.
+    pub(crate) name: Cell<Option<Name<'r>>>,
+    /// The root of an Alias under a link, as configured.
+    pub(crate) context: Cell<Option<&'r CStr>>,
+    /// How the request's file was found, for what comes from it.
+    pub(crate) walk: Cell<Option<&'r Walk<'r>>>,
+}
+
+impl<'r> Visit<'r> {
+    fn new(pin: &'r Pin<'r>) -> Self {
+        Visit {
+            pin: Cell::new(pin),
+            is_translated: Cell::new(false),
+            name: Cell::new(None),
+            context: Cell::new(None),
+            walk: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn pin(&self) -> &'r Pin<'r> {
+        self.pin.get()
+    }
 }
 
 /// create_request: a subrequest or an internal redirect stays in its parent's release.
 ///
 /// No logging with the request here: on a redirect it is not complete yet.
 pub(crate) fn inherit(r: Request<'_>) -> Answer {
-    if let Some(pin) = r.parent().and_then(Request::pin) {
-        r.set_pin(pin);
-        if pin.docroot.is_some() {
-            r.set_document_root(pin.docroot);
-        }
+    if let Some(visit) = r.parent().and_then(Request::visit) {
+        go_with(r, visit.pin());
     }
-    Answer::Declined
+    Answer::DECLINED
 }
 
 /// post_read_request: an initial request takes its pin. A redirect has inherited one,
@@ -40,21 +161,30 @@ pub(crate) fn inherit(r: Request<'_>) -> Answer {
 /// the virtual host since (mass hosting by LDAP or a database).
 pub(crate) fn take(r: Request<'_>) -> Answer {
     let server = r.server();
-    let settled = match r.pin() {
-        Some(pin) => pin.server == server.id(),
+    let settled = match r.visit() {
+        Some(visit) => visit.pin().server == server.id(),
         None => server.config().is_none_or(|config| config.site.is_none()),
     };
     if !settled {
         take_anew(r);
     }
-    Answer::Declined
+    Answer::DECLINED
+}
+
+/// translate_name, when no other module had an answer.
+pub(crate) fn note_translation(r: Request<'_>) -> Answer {
+    take(r);
+    if let Some(visit) = r.visit() {
+        visit.is_translated.set(true);
+    }
+    Answer::DECLINED
 }
 
 /// Apart from [`take`], so that what runs in three hooks of every request stays small.
 #[inline(never)]
 fn take_anew(r: Request<'_>) {
     let server = r.server();
-    let pin = r.pin();
+    let pin = r.visit().map(Visit::pin);
     if pin.is_some_and(|pin| !let_go(r, pin)) {
         return leave_alone(r);
     }
@@ -64,52 +194,124 @@ fn take_anew(r: Request<'_>) {
         .config()
         .filter(|config| config.server == Some(server.id()));
     if let Some(site) = config.and_then(|config| config.site.as_ref()) {
-        take_for(r, site);
+        go_with(r, take_for(r, site, Look::WhenDue));
     } else if pin.is_some() {
         leave_alone(r);
     }
 }
 
-fn take_for(r: Request<'_>, site: &Site) {
+/// A pin as if the request started now, after a look at the file system; `None` if it
+/// leads where the request is already.
+pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>) -> Option<&'r Pin<'r>> {
+    let site = pin.site?;
+    let again = take_for(r, site, Look::Now);
+    pin.leads_elsewhere(again).then_some(again)
+}
+
+/// Gives the request its pin, and the document root.
+pub(crate) fn go_with<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
+    match r.visit() {
+        Some(visit) => visit.pin.set(pin),
+        None => r.set_visit(r.pool().put(Visit::new(pin))),
+    }
+    if let Some(docroot) = pin.docroot {
+        r.set_document_root(Some(docroot.resolved));
+    }
+}
+
+/// When to ask the file system.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// As `RealpathEvery` says.
+    WhenDue,
+    Now,
+}
+
+/// How often ways that contradict each other are taken anew, before those of further links are given up.
+const ROUNDS: usize = 4;
+
+fn take_for<'r>(r: Request<'r>, site: &'r Site, look: Look) -> &'r Pin<'r> {
     let server = r.server().id();
-    let taken = site.docroot.take(
-        r.time(),
-        site.policy,
-        site.cells,
-        &OsFs,
-        &mut |event| {
-            // The one event that comes with each check costs no more than this question.
-            if !matches!(event, Event::Checked { .. }) || r.logs(Level::Debug) {
-                tell(r, site, &event);
+    let pool = r.pool();
+    let pin = |docroot: Option<&'r Way<'r>>| {
+        pool.put(Pin {
+            server,
+            pool,
+            site: Some(site),
+            docroot,
+            ways: Cell::new(docroot),
+        })
+    };
+    let docroot = || take_way(r, site, &site.docroot, look).map(|way| pool.put(way));
+    if site.further.is_empty() {
+        return pin(docroot());
+    }
+    for _ in 0..ROUNDS {
+        let pin = pin(docroot());
+        for root in &site.further {
+            if let Some(way) = take_way(r, site, root, look) {
+                pin.add(way);
             }
-        },
-        |snapshot| {
-            (!snapshot.links().is_empty()).then(|| {
-                r.pool().place(snapshot.docroot(), |docroot| Pin {
-                    server,
-                    docroot: Some(docroot),
-                })
-            })
-        },
-    );
-    match taken {
-        Some(Some(pin)) => {
-            r.set_pin(pin);
-            r.set_document_root(pin.docroot);
         }
-        // No symlink on the docroot's path, or it leads nowhere.
-        _ => leave_alone(r),
+        if !pin.contradicts_itself() {
+            return pin;
+        }
+    }
+    pin(docroot())
+}
+
+fn take_way<'r>(r: Request<'r>, site: &'r Site, root: &'r Docroot, look: Look) -> Option<Way<'r>> {
+    let mut tell = |event: Event<'_>| {
+        // The one event that comes with each check costs no more than this question.
+        if !matches!(event, Event::Checked { .. }) || r.logs(Level::Debug) {
+            tell(r, site, root, &event);
+        }
+    };
+    let place = |found: &Snapshot| {
+        (!found.links().is_empty())
+            .then(|| place(r.pool(), root.path(), found.docroot(), found.links(), false))
+    };
+    let (now, policy, cells) = (r.time(), site.policy, site.cells);
+    match look {
+        Look::WhenDue => root.take(now, policy, cells, &OsFs, &mut tell, place),
+        Look::Now => root.take_checked(now, policy, cells, &OsFs, &mut tell, place),
+    }
+    .flatten()
+}
+
+fn place<'r>(
+    pool: Pool<'r>,
+    name: &'r CStr,
+    resolved: &CStr,
+    links: &[resolve::Link],
+    is_of_request: bool,
+) -> Way<'r> {
+    Way {
+        name,
+        resolved: pool.put_text(resolved),
+        links: pool.put_all(links.iter().map(|link| Link {
+            name: pool.put_text(&link.path),
+            target: pool.put_text(&link.target),
+        })),
+        is_of_request,
+        next: None,
     }
 }
 
 /// Notes that the request is decided on, so that no part of it takes a pin later.
 #[cold]
 fn leave_alone(r: Request<'_>) {
-    let server = r.server().id();
-    r.set_pin(r.pool().place(c"", |_| Pin {
-        server,
-        docroot: None,
-    }));
+    let pool = r.pool();
+    go_with(
+        r,
+        pool.put(Pin {
+            server: r.server().id(),
+            pool,
+            site: None,
+            docroot: None,
+            ways: Cell::new(None),
+        }),
+    );
 }
 
 /// Takes back the document root of a pin; false if another module has set its own since,
@@ -119,7 +321,7 @@ fn let_go(r: Request<'_>, pin: &Pin<'_>) -> bool {
     let Some(docroot) = pin.docroot else {
         return true;
     };
-    let is_ours = r.document_root().map(CStr::as_ptr) == Some(docroot.as_ptr());
+    let is_ours = r.document_root().map(CStr::as_ptr) == Some(docroot.resolved.as_ptr());
     if is_ours {
         r.set_document_root(None);
     }
@@ -128,8 +330,8 @@ fn let_go(r: Request<'_>, pin: &Pin<'_>) -> bool {
 
 /// Writes what happened to the error log.
 #[cold]
-fn tell(r: Request<'_>, site: &Site, event: &Event<'_>) {
-    let path = site.docroot.path();
+fn tell(r: Request<'_>, site: &Site, root: &Docroot, event: &Event<'_>) {
+    let path = root.path();
     match event {
         Event::Checked { resolved } => {
             log!(

@@ -1,116 +1,233 @@
-//! What the error log says at start: where the docroots lead, and what will not
-//! work as its configuration says.
+//! What the error log says at start: where the docroots lead, whose `<Directory>` sections
+//! apply, and what will not work as its configuration says.
 //!
 //! What counts is what the children see, who may have fewer rights and another root
 //! directory: this is to show a mistake before the first request does.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
+use std::sync::Arc;
 
 use realdoc_core::docroot::Docroot;
 use realdoc_core::fs::OsFs;
-use realdoc_core::resolve::{Link, Mode, resolve, starts_at_component};
+use realdoc_core::names::{below, renamed};
+use realdoc_core::resolve::{Mode, Resolved, resolve, starts_at_component};
+use realdoc_core::settings::Sections;
 
-use crate::httpd::{Server, is_rehearsal, log};
+use crate::httpd::{Kind, Section, Server, is_rehearsal, log, matches_pattern};
 
 /// Tells each thing once, however many virtual hosts it concerns.
 pub(crate) struct Report<'c> {
-    /// By docroot (its address) the links on its path.
-    links: HashMap<*const Docroot, Vec<Link>>,
-    sections: HashSet<&'c CStr>,
+    /// By docroot (its address) where it leads, if it does.
+    resolved: HashMap<*const Docroot, Option<Resolved>>,
+    told: HashSet<&'c CStr>,
+    told_choices: HashSet<(*const Docroot, bool)>,
 }
 
 impl<'c> Report<'c> {
     pub(crate) fn new() -> Self {
         Report {
-            links: HashMap::new(),
-            sections: HashSet::new(),
+            resolved: HashMap::new(),
+            told: HashSet::new(),
+            told_choices: HashSet::new(),
         }
     }
 
-    /// Tells of a virtual host's docroot and sections.
-    pub(crate) fn add(&mut self, server: Server<'c>, docroot: &Docroot) {
-        if is_rehearsal() {
-            return;
+    /// Tells of a virtual host, and answers whether the sections of the link's name apply to it.
+    pub(crate) fn add(
+        &mut self,
+        server: Server<'c>,
+        docroot: &Docroot,
+        further: &[Arc<Docroot>],
+        choice: Sections,
+    ) -> bool {
+        let is_rehearsal = is_rehearsal();
+        for (root, directive) in std::iter::once((docroot, "DocumentRoot"))
+            .chain(further.iter().map(|root| (&**root, "RealdocLink")))
+        {
+            self.resolved.entry(root).or_insert_with(|| {
+                let resolved = resolve(&OsFs, root.path(), root.mode());
+                if !is_rehearsal {
+                    tell_root(server, root, directive, &resolved);
+                }
+                resolved.ok()
+            });
         }
-        let links = self
-            .links
-            .entry(docroot)
-            .or_insert_with(|| tell_docroot(server, docroot));
-        for section in server.directory_sections() {
-            let left = left_by(section, links).filter(|_| self.sections.insert(section));
-            if let Some(link) = left {
-                log!(
-                    server,
-                    Warn,
-                    "RD06: <Directory \"{}\"> does not apply to requests any longer, since they run \
-                     in {}, where {} leads; name the directory that holds the releases",
-                    section.to_string_lossy(),
-                    link.target.to_string_lossy(),
-                    link.path.to_string_lossy()
-                );
+        let resolved = self.resolved.get(&std::ptr::from_ref(docroot)).and_then(Option::as_ref);
+        let resolved = resolved.filter(|resolved| !resolved.links.is_empty());
+        let sections: Vec<(Section<'c>, Names)> = server
+            .sections()
+            .iter()
+            .filter(|section| section.components() != 0)
+            .map(|section| (*section, names(*section, docroot.path(), resolved)))
+            .collect();
+        let (by_link, why) = choose(choice, &sections, resolved.is_some());
+        if is_rehearsal || resolved.is_none() {
+            return by_link;
+        }
+        if self.told_choices.insert((docroot, by_link)) {
+            log!(
+                server,
+                Info,
+                "RD07: for DocumentRoot {}, sections apply as to {} ({why})",
+                docroot.path().to_string_lossy(),
+                if by_link { "the link's name" } else { "the name in the release" },
+            );
+        }
+        for (section, names) in sections {
+            let left = if by_link {
+                names.target && !names.link
+            } else {
+                names.link && !names.target
+            };
+            if left && self.told.insert(section.name()) {
+                tell_left(server, section, by_link);
             }
         }
+        by_link
     }
 }
 
-/// Tells where a docroot leads; answers with the links on its path.
-fn tell_docroot(server: Server<'_>, docroot: &Docroot) -> Vec<Link> {
-    let path = docroot.path().to_string_lossy();
-    if let Mode::Readlink { from: Some(from) } = docroot.mode() {
-        if !starts_at_component(docroot.path(), from) {
+/// What a section is about.
+#[derive(Clone, Copy)]
+struct Names {
+    /// It applies to the docroot, or to something below a link, by the link's name.
+    link: bool,
+    /// The same by the name in the release.
+    target: bool,
+}
+
+fn names(section: Section<'_>, docroot: &CStr, resolved: Option<&Resolved>) -> Names {
+    let links = resolved.map_or(&[][..], |resolved| &resolved.links);
+    Names {
+        link: applies_on_the_way_to(section, docroot)
+            || links.iter().any(|link| is_below(section, &link.path)),
+        target: resolved.is_some_and(|resolved| applies_on_the_way_to(section, &resolved.docroot))
+            || links.iter().any(|link| is_below(section, &link.target)),
+    }
+}
+
+/// Whether `section` applies to requests for files in `dir`.
+fn applies_on_the_way_to(section: Section<'_>, dir: &CStr) -> bool {
+    let with_slash = CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
+    match section.kind() {
+        Kind::Path => below(dir.to_bytes(), section.name().to_bytes()).is_some(),
+        Kind::Regex => [dir, &with_slash]
+            .into_iter()
+            .any(|name| section.matches(name, |_, _| {})),
+        Kind::Pattern => with_slash
+            .to_bytes()
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'/')
+            .any(|(at, _)| {
+                let above = CString::new(&with_slash.to_bytes()[..=at]).unwrap_or_default();
+                section.applies_to(&above)
+            }),
+    }
+}
+
+/// Whether `section` is named at `dir` or below it.
+fn is_below(section: Section<'_>, dir: &CStr) -> bool {
+    let is_pattern = section.kind() == Kind::Pattern;
+    let matches = |pattern: &[u8]| {
+        CString::new(pattern).is_ok_and(|pattern| matches_pattern(&pattern, dir))
+    };
+    section.kind() != Kind::Regex
+        && renamed(section.name().to_bytes(), is_pattern, dir.to_bytes(), b"", matches).is_some()
+}
+
+/// Whether the sections of the link's name apply, and why.
+fn choose(
+    choice: Sections,
+    sections: &[(Section<'_>, Names)],
+    resolves: bool,
+) -> (bool, &'static str) {
+    match choice {
+        Sections::Link => (true, "RealdocSections Link"),
+        Sections::Target => (false, "RealdocSections Target"),
+        Sections::Auto if sections.iter().any(|(_, names)| names.link) => {
+            (true, "RealdocSections Auto: there are sections for it")
+        }
+        Sections::Auto if resolves && sections.iter().any(|(_, names)| names.target) => (
+            false,
+            "RealdocSections Auto: there are sections for it, and none for the link's",
+        ),
+        Sections::Auto => (true, "RealdocSections Auto: there are no sections for either"),
+    }
+}
+
+fn tell_left(server: Server<'_>, section: Section<'_>, by_link: bool) {
+    let kind = match section.kind() {
+        Kind::Regex => "DirectoryMatch",
+        Kind::Path | Kind::Pattern => "Directory",
+    };
+    let name = section.name().to_string_lossy();
+    if by_link {
+        log!(
+            server,
+            Warn,
+            "RD06: <{kind} \"{name}\"> names only where a link leads, not the link: it does not apply to \
+             requests that come by the link (RealdocSections Target would apply it)"
+        );
+    } else {
+        log!(
+            server,
+            Warn,
+            "RD06: <{kind} \"{name}\"> names only the link: it does not apply to requests, since they run in \
+             the release (RealdocSections Link would apply it)"
+        );
+    }
+}
+
+/// Tells where a docroot leads.
+fn tell_root(
+    server: Server<'_>,
+    root: &Docroot,
+    directive: &str,
+    resolved: &Result<Resolved, realdoc_core::resolve::ResolveError>,
+) {
+    let path = root.path().to_string_lossy();
+    if let Mode::Readlink { from: Some(from) } = root.mode() {
+        if !starts_at_component(root.path(), from) {
             let from = from.to_string_lossy();
             log!(
                 server,
                 Warn,
-                "RD03: UseReadlink {from} is ignored for DocumentRoot {path}, which does not lie under it"
+                "RD03: UseReadlink {from} is ignored for {directive} {path}, which does not lie under it"
             );
         }
     }
-    match resolve(&OsFs, docroot.path(), docroot.mode()) {
+    match resolved {
         Ok(resolved) if resolved.links.is_empty() => {
             log!(
                 server,
                 Info,
-                "RD04: DocumentRoot {path} has no symlink on its path"
+                "RD04: {directive} {path} has no symlink on its path"
             );
-            resolved.links
         }
         Ok(resolved) => {
             let target = resolved.docroot.to_string_lossy();
             log!(
                 server,
                 Info,
-                "RD04: DocumentRoot {path} resolves to {target}"
+                "RD04: {directive} {path} resolves to {target}"
             );
-            resolved.links
         }
         Err(error) if error.behind_link => {
             log!(
                 server,
                 Warn,
-                "RD05: DocumentRoot {path} does not resolve ({error}); until it does, requests \
+                "RD05: {directive} {path} does not resolve ({error}); until it does, requests \
                  are answered as without mod_realdoc"
             );
-            Vec::new()
         }
         Err(error) => {
             log!(
                 server,
                 Info,
-                "RD05: DocumentRoot {path} does not resolve ({error})"
+                "RD05: {directive} {path} does not resolve ({error})"
             );
-            Vec::new()
         }
     }
-}
-
-/// The link by whose name `section` applies, if it does not apply to the target too.
-/// (A section that is named by a pattern or a regex is nothing that can be told here.)
-fn left_by<'a>(section: &CStr, links: &'a [Link]) -> Option<&'a Link> {
-    let above = |path: &CStr| starts_at_component(path, section);
-    links.iter().find(|link| {
-        let below_link = starts_at_component(section, &link.path);
-        (below_link || above(&link.path)) && !above(&link.target)
-    })
 }

@@ -2,7 +2,7 @@
 //! for all virtual hosts with the same docroot and way to resolve it.
 
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
 use realdoc_core::cell::{Cells, Slot};
@@ -10,7 +10,7 @@ use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::resolve::Mode;
 
 use crate::config::{ServerConfig, Settings};
-use crate::httpd::{Pool, Server, log, retained_slice};
+use crate::httpd::{Pool, Server, auth_is_per_config, log, retained_slice};
 use crate::report::Report;
 
 /// How many links have a cell of their own: 256 KiB, of which only touched pages
@@ -20,15 +20,31 @@ const SLOTS: usize = 16_384;
 /// What a virtual host's requests need.
 pub(crate) struct Site {
     pub(crate) docroot: Arc<Docroot>,
+    /// Of `RealdocLink`.
+    pub(crate) further: Vec<Arc<Docroot>>,
     pub(crate) policy: Policy,
     pub(crate) cells: Cells,
+    /// Whether the `<Directory>` sections of the link's name apply; else those of the release's.
+    pub(crate) by_link: bool,
+    pub(crate) auth_is_per_config: bool,
 }
 
 /// The post_config hook: gives every server its [`Site`].
 pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     let cells = cells(main);
+    let auth_is_per_config = auth_is_per_config(pool);
     let mut report = Report::new();
     let mut docroots: HashMap<(CString, Mode), Arc<Docroot>> = HashMap::new();
+    let mut docroot = |path: &CStr, mode: Mode| {
+        // As httpd spells file names.
+        let path = pool.clean(path).unwrap_or(path).to_bytes();
+        let path = path.strip_suffix(b"/").filter(|p| !p.is_empty()).unwrap_or(path);
+        let path = CString::new(path).unwrap_or_default();
+        let made = docroots
+            .entry((path, mode))
+            .or_insert_with_key(|(path, mode)| Arc::new(Docroot::new(path.clone(), mode.clone())));
+        Arc::clone(made)
+    };
     for server in main.all() {
         let Some(config) = server.config() else {
             continue;
@@ -38,16 +54,20 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
             .document_root()
             .filter(|path| path.to_bytes().starts_with(b"/"));
         let site = path.filter(|_| settings.is_on()).map(|path| {
-            let docroot = docroots
-                .entry((path.to_owned(), settings.mode()))
-                .or_insert_with_key(|(path, mode)| {
-                    Arc::new(Docroot::new(path.clone(), mode.clone()))
-                });
-            report.add(server, docroot);
+            let docroot_of_site = docroot(path, settings.mode());
+            let further: Vec<_> = settings
+                .links()
+                .iter()
+                .map(|link| docroot(link, Mode::Realpath))
+                .collect();
+            let by_link = report.add(server, &docroot_of_site, &further, settings.sections());
             Site {
-                docroot: Arc::clone(docroot),
+                docroot: docroot_of_site,
+                further,
                 policy: settings.policy(),
                 cells: own_cells(&settings).unwrap_or(cells),
+                by_link,
+                auth_is_per_config,
             }
         });
         server.set_config(pool.keep(ServerConfig {

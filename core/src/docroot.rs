@@ -170,6 +170,27 @@ impl Docroot {
         self.look(now, policy, cells, fs, tell, take, None)
     }
 
+    /// [`take`](Self::take), but never without a look at the file system: for a request
+    /// that found nothing where an earlier look had led it.
+    pub fn take_checked<T>(
+        &self,
+        now: Micros,
+        policy: Policy,
+        cells: Cells,
+        fs: &impl Fs,
+        tell: &mut dyn FnMut(Event<'_>),
+        take: impl FnOnce(&Snapshot) -> T,
+    ) -> Option<T> {
+        let latest = self.latest.load();
+        let unchanged = latest.as_ref().filter(|known| {
+            known.is_current() && unchanged(fs, known.links()) && known.is_still_current()
+        });
+        match unchanged {
+            Some(snapshot) => Some(take(snapshot)),
+            None => self.look(now, policy, cells, fs, tell, take, None),
+        }
+    }
+
     /// The way of a request for which the process must look at the file system.
     #[cold]
     #[allow(clippy::too_many_arguments)]

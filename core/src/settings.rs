@@ -18,6 +18,17 @@ pub enum UseReadlink {
     From(CString),
 }
 
+/// What `RealdocSections` was set to: the sections of which name apply to a request in a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sections {
+    /// Those of the link's name, unless the configuration was written for the releases'.
+    Auto,
+    /// Those that apply to the name under the link.
+    Link,
+    /// Those that apply to the name in the release.
+    Target,
+}
+
 /// The value of directive `name` as `On` or `Off`, in any case.
 ///
 /// # Errors
@@ -71,6 +82,35 @@ pub fn use_readlink(name: &str, value: &CStr) -> Result<UseReadlink, String> {
         Ok(false) => Ok(UseReadlink::Off),
         Err(_) => Err(refuse(name, value, "On, Off or an absolute path")),
     }
+}
+
+/// The value of `RealdocSections`.
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn sections(name: &str, value: &CStr) -> Result<Sections, String> {
+    match value.to_bytes().to_ascii_lowercase().as_slice() {
+        b"auto" => Ok(Sections::Auto),
+        b"link" => Ok(Sections::Link),
+        b"target" => Ok(Sections::Target),
+        _ => Err(refuse(name, value, "Auto, Link or Target")),
+    }
+}
+
+/// One value of `RealdocLink`: a path; `None`: no links at all.
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn link(name: &str, value: &CStr) -> Result<Option<CString>, String> {
+    let text = value.to_bytes();
+    if text.eq_ignore_ascii_case(b"none") {
+        return Ok(None);
+    }
+    if text.len() > 1 && text.starts_with(b"/") {
+        let text = text.strip_suffix(b"/").unwrap_or(text);
+        return Ok(CString::new(text).ok());
+    }
+    Err(refuse(name, value, "absolute paths, or None"))
 }
 
 fn refuse(name: &str, value: &CStr, allowed: &str) -> String {
@@ -155,6 +195,28 @@ mod tests {
                     "UseReadlink: '{bad}' is not allowed; allowed is On, Off or an absolute path"
                 )
             );
+        }
+    }
+
+    #[test]
+    fn sections_takes_three_words() {
+        let parse = |text| sections("RealdocSections", &c(text));
+        assert_eq!(parse("AUTO"), Ok(Sections::Auto));
+        assert_eq!(parse("link"), Ok(Sections::Link));
+        assert_eq!(parse("Target"), Ok(Sections::Target));
+        for bad in ["", "both", "On", "/srv"] {
+            assert!(parse(bad).expect_err(bad).ends_with("allowed is Auto, Link or Target"));
+        }
+    }
+
+    #[test]
+    fn link_takes_absolute_paths() {
+        let parse = |text| link("RealdocLink", &c(text));
+        assert_eq!(parse("/srv/app"), Ok(Some(c("/srv/app"))));
+        assert_eq!(parse("/srv/app/"), Ok(Some(c("/srv/app"))));
+        assert_eq!(parse("none"), Ok(None));
+        for bad in ["", "srv/app", "/", "Off"] {
+            assert!(parse(bad).expect_err(bad).ends_with("allowed is absolute paths, or None"));
         }
     }
 

@@ -8,11 +8,21 @@ use super::pool::Pool;
 use super::{module, raw};
 use crate::config::{ServerConfig, Settings};
 
-/// A directive with one argument, for the server configuration and virtual hosts.
+/// How many arguments a directive takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Takes {
+    /// One.
+    One = raw::cmd_how_TAKE1 as isize,
+    /// One or more, for each of which it is set.
+    Many = raw::cmd_how_ITERATE as isize,
+}
+
+/// A directive for the server configuration and virtual hosts.
 pub(crate) struct Directive {
     pub(crate) name: &'static CStr,
     /// What httpd prints after "takes one argument".
     pub(crate) usage: &'static CStr,
+    pub(crate) takes: Takes,
     /// Takes the directive's name and value; answers with what is wrong with it.
     pub(crate) set: fn(&mut Settings, &str, &CStr) -> Result<(), String>,
 }
@@ -31,7 +41,7 @@ impl Command {
             func: raw::cmd_func { take1: Some(set) },
             cmd_data: ptr::from_ref(directive).cast_mut().cast(),
             req_override: raw::RSRC_CONF as i32,
-            args_how: raw::cmd_how_TAKE1,
+            args_how: directive.takes as raw::cmd_how,
             errmsg: directive.usage.as_ptr(),
         })
     }

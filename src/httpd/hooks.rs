@@ -9,11 +9,19 @@ use super::raw;
 use super::request::Request;
 use super::server::Server;
 
-/// What a hook tells httpd.
-#[derive(Clone, Copy)]
-pub(crate) enum Answer {
+/// What a hook tells httpd: OK, DECLINED or an HTTP status.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer(pub(super) c_int);
+
+impl Answer {
     /// Go on with the next module's.
-    Declined = raw::DECLINED as isize,
+    pub(crate) const DECLINED: Answer = Answer(raw::DECLINED);
+    /// It is done.
+    pub(crate) const OK: Answer = Answer(raw::OK as c_int);
+    /// The request ends with 403.
+    pub(crate) const FORBIDDEN: Answer = Answer(raw::HTTP_FORBIDDEN as c_int);
+    /// The request ends with 500.
+    pub(crate) const SERVER_ERROR: Answer = Answer(raw::HTTP_INTERNAL_SERVER_ERROR as c_int);
 }
 
 /// When a hook runs among those of other modules (apr_hooks.h).
@@ -51,27 +59,31 @@ fn conjure<F: Copy + Send + Sync + 'static>() -> F {
 ///
 /// # Safety
 /// `r` is what httpd hands to a request hook.
-unsafe fn enter<F: RequestHook>(name: &'static str, r: *mut raw::request_rec) -> c_int {
+unsafe fn enter<F: RequestHook>(
+    name: &'static str,
+    after_panic: Answer,
+    r: *mut raw::request_rec,
+) -> c_int {
     let Some(r) = NonNull::new(r) else {
         return raw::DECLINED;
     };
     // SAFETY: httpd hands a hook a request with a server.
     let server = unsafe { r.as_ref().server };
-    boundary(name, server, raw::DECLINED, || {
+    boundary(name, server, after_panic.0, || {
         // SAFETY: httpd hands a hook a request that it has set up, and waits for the
         // hook's end; a request is one thread's at a time.
-        conjure::<F>()(unsafe { Request::from_raw(r) }) as c_int
+        conjure::<F>()(unsafe { Request::from_raw(r) }).0
     })
 }
 
 macro_rules! request_hooks {
-    ($($(#[$doc:meta])* $name:ident => $register:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident => $register:ident, $after_panic:ident;)+) => {
         $(
             $(#[$doc])*
             pub(crate) fn $name<F: RequestHook>(&self, _: F, order: Order) {
                 unsafe extern "C" fn hook<F: RequestHook>(r: *mut raw::request_rec) -> c_int {
                     // SAFETY: httpd calls this as a request hook.
-                    unsafe { enter::<F>(stringify!($name), r) }
+                    unsafe { enter::<F>(stringify!($name), Answer::$after_panic, r) }
                 }
                 // SAFETY: only `register` makes `Hooks`, while httpd registers ours.
                 unsafe { raw::$register(Some(hook::<F>), null(), null(), order.0) }
@@ -89,13 +101,14 @@ impl Hooks {
 
     request_hooks! {
         /// A request has been made: an initial one, a subrequest or a redirect.
-        create_request => ap_hook_create_request;
+        create_request => ap_hook_create_request, DECLINED;
         /// An initial request or a redirect has been read.
-        post_read_request => ap_hook_post_read_request;
+        post_read_request => ap_hook_post_read_request, DECLINED;
         /// From the URL to a file name.
-        translate_name => ap_hook_translate_name;
-        /// From the file name to its directory's configuration.
-        map_to_storage => ap_hook_map_to_storage;
+        translate_name => ap_hook_translate_name, DECLINED;
+        /// From the file name to its directory's configuration. A panic ends the request: without us
+        /// httpd would serve the release by sections that do not know of the link.
+        map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
     }
 
     /// The configuration has been read. `f` gets the pool that lives as long as it, and the

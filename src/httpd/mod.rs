@@ -4,22 +4,28 @@
 //! [`Pool`] and [`log!`]. The rules that hold across its files stand in
 //! SAFETY.md.
 
+mod auth;
 mod boundary;
 mod command;
+mod dir_config;
 #[cfg(feature = "test-hooks")]
 mod faults;
 mod hooks;
 mod log;
+mod path;
 mod pool;
 mod request;
 mod server;
 mod shared;
 
-pub(crate) use command::{Command, Directive};
+pub(crate) use auth::is_per_config as auth_is_per_config;
+pub(crate) use command::{Command, Directive, Takes};
+pub(crate) use dir_config::{DirConfig, Kind, Options, Section, Symlinks, matches_pattern};
 pub(crate) use hooks::{Answer, Hooks, Order, is_rehearsal};
 pub(crate) use log::{Level, Log, log};
+pub(crate) use path::{PoolPath, PoolVec};
 pub(crate) use pool::Pool;
-pub(crate) use request::Request;
+pub(crate) use request::{File, FileType, Request};
 pub(crate) use server::{Server, ServerId};
 pub(crate) use shared::retained_slice;
 

@@ -7,7 +7,7 @@ use std::process;
 use super::raw;
 
 /// A pool that lives at least for `'p`.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pool<'p> {
     raw: *mut raw::apr_pool_t,
     life: PhantomData<&'p ()>,
@@ -68,32 +68,71 @@ impl<'p> Pool<'p> {
         unsafe { &raw mut (*owned).value }
     }
 
-    /// Places a `T`, made from a copy of `text`, behind it in one piece of memory.
-    /// Never dropped, hence `Copy`.
-    pub(crate) fn place<T: Copy + 'p>(
-        self,
-        text: &CStr,
-        make: impl FnOnce(&'p CStr) -> T,
-    ) -> &'p T {
-        let bytes = text.to_bytes_with_nul();
-        // APR aligns to 8 (apr_general.h, APR_ALIGN_DEFAULT).
-        const { assert!(align_of::<T>() <= 8) };
-        // SAFETY: the pool is alive and ours to use; the size cannot overflow.
-        let memory: *mut u8 =
-            unsafe { raw::apr_palloc(self.raw, (size_of::<T>() + bytes.len()) as raw::apr_size_t) }
-                .cast();
-        // APR calls httpd's abort function when memory is out, so this is never null.
-        // SAFETY: `memory` has room for a T and, behind it, the text with its NUL; it
-        // is fresh, so nothing else refers to it, and lives as long as the pool.
+    /// Puts `value` in the pool. It is never dropped.
+    pub(crate) fn put<T: 'p>(self, value: T) -> &'p T {
+        const { assert!(!std::mem::needs_drop::<T>(), "a pool does not drop") };
+        let place: *mut T = self.allocate(1);
+        // SAFETY: `place` has room for a T, is fresh, and lives as long as the pool.
         unsafe {
-            let copy = memory.add(size_of::<T>());
-            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            let copy = std::slice::from_raw_parts(copy, bytes.len());
-            let text = CStr::from_bytes_with_nul_unchecked(copy);
-            let place: *mut T = memory.cast();
-            place.write(make(text));
+            place.write(value);
             &*place
         }
+    }
+
+    /// Puts the `len` values that `values` yields in the pool. They are never dropped.
+    pub(crate) fn put_all<T: 'p>(self, values: impl ExactSizeIterator<Item = T>) -> &'p [T] {
+        const { assert!(!std::mem::needs_drop::<T>(), "a pool does not drop") };
+        let room = values.len();
+        let start: *mut T = self.allocate(room);
+        let mut len = 0;
+        for value in values.take(room) {
+            // SAFETY: there is room for `room` values, of which this is not yet the last.
+            unsafe { start.add(len).write(value) };
+            len += 1;
+        }
+        // SAFETY: `len` values have been written, and live as long as the pool.
+        unsafe { std::slice::from_raw_parts(start, len) }
+    }
+
+    /// Puts a copy of `text` in the pool.
+    pub(crate) fn put_text(self, text: &CStr) -> &'p CStr {
+        let bytes = text.to_bytes_with_nul();
+        let copy: *mut u8 = self.allocate(bytes.len());
+        // SAFETY: there is room for the text with its NUL, and the copy lives as long as the pool.
+        unsafe {
+            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+            CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(copy, bytes.len()))
+        }
+    }
+
+    /// `path`, an absolute one, as httpd spells paths: without empty, `.` and `..` components, by text.
+    pub(crate) fn clean(self, path: &CStr) -> Option<&'p CStr> {
+        let mut clean = std::ptr::null_mut();
+        // SAFETY: the pool is alive; APR reads the path, and makes a new one in the pool.
+        unsafe {
+            let status = raw::apr_filepath_merge(
+                &raw mut clean,
+                std::ptr::null(),
+                path.as_ptr(),
+                raw::APR_FILEPATH_NOTRELATIVE as raw::apr_int32_t,
+                self.raw,
+            );
+            (status == 0 && !clean.is_null()).then(|| CStr::from_ptr(clean))
+        }
+    }
+
+    /// Room for `len` values.
+    pub(super) fn allocate<T>(self, len: usize) -> *mut T {
+        // APR aligns to 8 (apr_general.h, APR_ALIGN_DEFAULT).
+        const { assert!(align_of::<T>() <= 8) };
+        let size = len.saturating_mul(size_of::<T>());
+        // APR calls httpd's abort function when memory is out, so this is never null.
+        // SAFETY: the pool is alive and ours to use.
+        unsafe { raw::apr_palloc(self.raw, size as raw::apr_size_t) }.cast()
+    }
+
+    pub(super) fn as_ptr(self) -> *mut raw::apr_pool_t {
+        self.raw
     }
 
     /// A copy of `text` for httpd.

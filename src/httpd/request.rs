@@ -1,15 +1,18 @@
 //! A request as httpd knows it.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use realdoc_core::Micros;
 
+use super::dir_config::{DirConfig, Options};
+use super::hooks::Answer;
+use super::path::PoolPath;
 use super::pool::Pool;
 use super::server::Server;
 use super::{module, raw};
-use crate::pin::Pin;
+use crate::pin::Visit;
 
 /// A request that lives for `'r`, with its pool.
 #[derive(Clone, Copy)]
@@ -64,23 +67,34 @@ impl<'r> Request<'r> {
         unsafe { Pool::from_raw((*self.as_ptr()).pool) }
     }
 
-    /// The request's pin, taken or inherited.
-    pub(crate) fn pin(self) -> Option<&'r Pin<'r>> {
-        // SAFETY: only `set_pin` writes our slot of a request's vector, with a pin
-        // that lives as long as this request.
+    /// What we keep with the request.
+    pub(crate) fn visit(self) -> Option<&'r Visit<'r>> {
+        // SAFETY: only `set_visit` writes our slot of a request's vector, with what
+        // lives as long as this request.
         unsafe {
             let slot = module::slot((*self.as_ptr()).request_config);
-            (*slot).cast::<Pin<'r>>().as_ref()
+            (*slot).cast::<Visit<'r>>().as_ref()
         }
     }
 
-    /// Gives the request its pin.
-    pub(crate) fn set_pin(self, pin: &'r Pin<'r>) {
+    /// Gives the request what we keep with it.
+    pub(crate) fn set_visit(self, visit: &'r Visit<'r>) {
         // SAFETY: the slot is ours. httpd takes a mutable pointer, nobody writes by it.
         unsafe {
             let slot = module::slot((*self.as_ptr()).request_config);
-            *slot = std::ptr::from_ref(pin).cast::<c_void>().cast_mut();
+            *slot = std::ptr::from_ref(visit).cast::<c_void>().cast_mut();
         }
+    }
+
+    /// Whether it is a part of another request's answer.
+    pub(crate) fn is_subrequest(self) -> bool {
+        // SAFETY: the request is alive.
+        unsafe { !(*self.as_ptr()).main.is_null() }
+    }
+
+    /// Whether it came from a client, and not from another request.
+    pub(crate) fn is_initial(self) -> bool {
+        self.parent().is_none()
     }
 
     /// The document root in force for this request.
@@ -99,5 +113,311 @@ impl<'r> Request<'r> {
         // SAFETY: core's create_request hook has run (ours is at APR_HOOK_LAST), so the
         // request has core's request configuration; the string lives as long.
         unsafe { raw::ap_set_document_root(self.as_ptr(), root) }
+    }
+
+    /// The root of what an Alias or the like maps: where its own is not set, the document root.
+    pub(crate) fn context_document_root(self) -> Option<&'r CStr> {
+        // SAFETY: as `document_root`.
+        unsafe {
+            let root = raw::ap_context_document_root(self.as_ptr());
+            (!root.is_null()).then(|| CStr::from_ptr(root))
+        }
+    }
+
+    /// Replaces that root; the prefix that leads to it stays.
+    pub(crate) fn set_context_document_root(self, root: &'r CStr) {
+        // SAFETY: core's request configuration is there; the string lives as long.
+        unsafe { raw::ap_set_context_info(self.as_ptr(), std::ptr::null(), root.as_ptr()) }
+    }
+
+    /// The file that the request was mapped to. Not to be held over a [`Self::show_filename`].
+    pub(crate) fn filename(self) -> Option<&'r CStr> {
+        // SAFETY: null or a string that lives as long as the request; httpd's own walk is what
+        // changes it in place, and no hook of ours runs in the middle of it with this at hand.
+        unsafe {
+            let name = (*self.as_ptr()).filename;
+            (!name.is_null()).then(|| CStr::from_ptr(name))
+        }
+    }
+
+    /// Maps the request to another file, of which nothing is known yet.
+    pub(crate) fn lead_to(self, file: &'r CStr) {
+        let r = self.as_ptr();
+        let file = file.as_ptr().cast_mut();
+        // SAFETY: the request is alive, and the string lives as long. httpd tells by comparing the
+        // pointers, or the texts, whether the name is canonical.
+        unsafe {
+            let canonical = (*r).canonical_filename;
+            let same = !canonical.is_null()
+                && ((*r).filename == canonical
+                    || CStr::from_ptr((*r).filename) == CStr::from_ptr(canonical));
+            if same {
+                (*r).canonical_filename = file;
+            }
+            (*r).filename = file;
+            (*r).finfo.filetype = raw::apr_filetype_e_APR_NOFILE;
+            (*r).finfo.valid = 0;
+        }
+    }
+
+    /// Shows httpd a path in the making as the file's name.
+    pub(crate) fn show_filename(self, path: &PoolPath<'r>) {
+        // SAFETY: the request is alive, and the path's memory is its pool's.
+        unsafe { (*self.as_ptr()).filename = path.as_ptr() }
+    }
+
+    /// The file's name is final and canonical.
+    pub(crate) fn settle_filename(self, file: &'r CStr) {
+        let file = file.as_ptr().cast_mut();
+        // SAFETY: the request is alive, and the string lives as long.
+        unsafe {
+            (*self.as_ptr()).filename = file;
+            (*self.as_ptr()).canonical_filename = file;
+        }
+    }
+
+    /// What follows the file's name in the URL.
+    pub(crate) fn path_info(self) -> Option<&'r CStr> {
+        // SAFETY: null, or a string that lives as long as the request.
+        unsafe {
+            let info = (*self.as_ptr()).path_info;
+            (!info.is_null()).then(|| CStr::from_ptr(info))
+        }
+    }
+
+    pub(crate) fn set_path_info(self, info: Option<&'r CStr>) {
+        let info = info.map_or(std::ptr::null(), CStr::as_ptr);
+        // SAFETY: the request is alive, and the string lives as long.
+        unsafe { (*self.as_ptr()).path_info = info.cast_mut() }
+    }
+
+    /// `info`, and `more` as a path below it (ap_make_full_path).
+    pub(crate) fn join(self, info: &CStr, more: &CStr) -> &'r CStr {
+        // SAFETY: the pool is alive; httpd copies both strings into it.
+        unsafe {
+            CStr::from_ptr(raw::ap_make_full_path(
+                (*self.as_ptr()).pool,
+                info.as_ptr(),
+                more.as_ptr(),
+            ))
+        }
+    }
+
+    /// The handler that a mapping has set.
+    pub(crate) fn handler(self) -> Option<&'r CStr> {
+        // SAFETY: null, or a string that lives as long as the request.
+        unsafe {
+            let handler = (*self.as_ptr()).handler;
+            (!handler.is_null()).then(|| CStr::from_ptr(handler))
+        }
+    }
+
+    /// Whether mod_proxy will answer.
+    pub(crate) fn is_proxied(self) -> bool {
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).proxyreq != raw::PROXYREQ_NONE as c_int }
+    }
+
+    /// A note that a module has left.
+    pub(crate) fn note(self, name: &CStr) -> Option<&'r CStr> {
+        // SAFETY: the table is the request's; its strings live as long.
+        unsafe {
+            let note = raw::apr_table_get((*self.as_ptr()).notes, name.as_ptr());
+            (!note.is_null()).then(|| CStr::from_ptr(note))
+        }
+    }
+
+    /// Sets a variable for scripts.
+    pub(crate) fn set_env(self, name: &'r CStr, value: &'r CStr) {
+        // SAFETY: the table is the request's, and the strings live as long.
+        unsafe {
+            raw::apr_table_setn((*self.as_ptr()).subprocess_env, name.as_ptr(), value.as_ptr());
+        }
+    }
+
+    /// The per-directory configuration in force so far.
+    pub(crate) fn dir_config(self) -> DirConfig<'r> {
+        // SAFETY: a request always has one: the server's defaults, or one merged from it.
+        unsafe { DirConfig::from_raw(NonNull::new_unchecked((*self.as_ptr()).per_dir_config)) }
+    }
+
+    pub(crate) fn set_dir_config(self, config: DirConfig<'r>) {
+        // SAFETY: the request is alive, and the configuration lives as long.
+        unsafe { (*self.as_ptr()).per_dir_config = config.as_ptr() }
+    }
+
+    /// Back to where the request was before its walk (ap_process_request_internal).
+    pub(crate) fn restart_walk(self) {
+        let r = self.as_ptr();
+        // SAFETY: the request and its server are alive.
+        unsafe {
+            (*r).per_dir_config = (*(*r).server).lookup_defaults;
+            (*r).status = raw::HTTP_OK as c_int;
+        }
+    }
+
+    /// What is known of the file.
+    pub(crate) fn file_type(self) -> FileType {
+        // SAFETY: the request is alive.
+        FileType::of(unsafe { (*self.as_ptr()).finfo.filetype })
+    }
+
+    pub(crate) fn forget_file(self) {
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).finfo.filetype = raw::apr_filetype_e_APR_NOFILE }
+    }
+
+    pub(crate) fn set_file(self, file: &File) {
+        // SAFETY: the request is alive. What the record points to is the path that was asked for, and a pool,
+        // both the request's.
+        unsafe { (*self.as_ptr()).finfo = file.0 }
+    }
+
+    /// Asks, as httpd's own walk, what the file's name leads to; false if to nothing.
+    pub(crate) fn stat_filename(self) -> bool {
+        let r = self.as_ptr();
+        // SAFETY: the request is alive, with a file name.
+        let status =
+            unsafe { raw::ap_run_dirwalk_stat(&raw mut (*r).finfo, r, raw::APR_FINFO_MIN as i32) };
+        status == 0
+    }
+
+    /// Asks for a component on the way: what [`Self::show_filename`] shows, without following it.
+    ///
+    /// # Errors
+    /// APR's status, on Unix an errno.
+    pub(crate) fn lstat_component(self) -> Result<File, c_int> {
+        let wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_NAME | raw::APR_FINFO_LINK;
+        let mut file = File::unknown();
+        // SAFETY: the request is alive, with a file name.
+        let status =
+            unsafe { raw::ap_run_dirwalk_stat(&raw mut file.0, self.as_ptr(), wanted as i32) };
+        const INCOMPLETE: c_int = raw::REALDOC_APR_INCOMPLETE as c_int;
+        let is_known = file.0.valid & raw::APR_FINFO_TYPE as i32 != 0;
+        match status {
+            0 if is_known => Ok(file),
+            INCOMPLETE if is_known => Ok(file),
+            0 | INCOMPLETE => Err(libc::EIO),
+            status => Err(status),
+        }
+    }
+
+    /// Asks what `path` is; `follow`: what it leads to.
+    pub(crate) fn stat(self, path: &CStr, follow: bool) -> Option<File> {
+        let mut file = File::unknown();
+        let mut wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_OWNER;
+        if !follow {
+            wanted |= raw::APR_FINFO_LINK;
+        }
+        // SAFETY: the record is ours, the pool is alive; the record keeps pointers to both, see `set_file`.
+        let status = unsafe {
+            raw::apr_stat(
+                &raw mut file.0,
+                path.as_ptr(),
+                wanted as i32,
+                (*self.as_ptr()).pool,
+            )
+        };
+        (status == 0).then_some(file)
+    }
+
+    /// What an .htaccess file in `dir` says, with a slash at the end; none if there is none.
+    ///
+    /// # Errors
+    /// The answer to the request: the file is bad, or cannot be read. httpd has told the log.
+    pub(crate) fn htaccess(
+        self,
+        options: &Options,
+        dir: &CStr,
+    ) -> Result<Option<DirConfig<'r>>, Answer> {
+        let mut config = std::ptr::null_mut();
+        // SAFETY: the request is alive; httpd copies `dir`; the tables and the name live in the configuration.
+        let status = unsafe {
+            raw::ap_parse_htaccess(
+                &raw mut config,
+                self.as_ptr(),
+                options.overrides as c_int,
+                options.override_options as c_int,
+                options.override_list,
+                dir.as_ptr(),
+                self.server().access_name(),
+            )
+        };
+        if status != raw::OK as c_int {
+            return Err(Answer(status));
+        }
+        // SAFETY: null, or made in the request's pool, or in that of the one it came from.
+        Ok(NonNull::new(config).map(|config| unsafe { DirConfig::from_raw(config) }))
+    }
+
+    /// httpd's own walk down to the file: sections and .htaccess files by its real name.
+    pub(crate) fn directory_walk(self) -> Answer {
+        // SAFETY: the request is alive.
+        Answer(unsafe { raw::ap_directory_walk(self.as_ptr()) })
+    }
+
+    /// httpd's `<Files>` sections.
+    pub(crate) fn file_walk(self) -> Answer {
+        // SAFETY: the request is alive.
+        Answer(unsafe { raw::ap_file_walk(self.as_ptr()) })
+    }
+
+    /// The request ends with this answer.
+    pub(crate) fn refuse(self) -> Answer {
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).status = Answer::FORBIDDEN.0 };
+        Answer::FORBIDDEN
+    }
+}
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileType {
+    /// Nothing, or nothing that is known yet.
+    Nothing,
+    Regular,
+    Directory,
+    Symlink,
+    Other,
+}
+
+impl FileType {
+    fn of(raw: raw::apr_filetype_e) -> Self {
+        match raw {
+            raw::apr_filetype_e_APR_NOFILE => FileType::Nothing,
+            raw::apr_filetype_e_APR_REG => FileType::Regular,
+            raw::apr_filetype_e_APR_DIR => FileType::Directory,
+            raw::apr_filetype_e_APR_LNK => FileType::Symlink,
+            _ => FileType::Other,
+        }
+    }
+}
+
+/// What the file system says of a file.
+#[derive(Clone, Copy)]
+pub(crate) struct File(raw::apr_finfo_t);
+
+impl File {
+    /// A file of which nothing is known.
+    pub(crate) fn unknown() -> Self {
+        // SAFETY: numbers and pointers, for which zero is a value; zero is also APR_NOFILE.
+        File(unsafe { std::mem::zeroed() })
+    }
+
+    /// A directory of which nothing else is known.
+    pub(crate) fn directory() -> Self {
+        let mut file = File::unknown();
+        file.0.filetype = raw::apr_filetype_e_APR_DIR;
+        file.0.valid = raw::APR_FINFO_TYPE as i32;
+        file
+    }
+
+    pub(crate) fn file_type(&self) -> FileType {
+        FileType::of(self.0.filetype)
+    }
+
+    /// Whether both have the same owner.
+    pub(crate) fn has_owner_of(&self, other: &File) -> bool {
+        self.0.user == other.0.user
     }
 }

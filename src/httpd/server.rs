@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
+use super::dir_config::Section;
 use super::{module, raw};
 use crate::config::ServerConfig;
 
@@ -78,27 +79,25 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// The names of the server's `<Directory>` sections: paths, patterns and regexes.
-    pub(crate) fn directory_sections(self) -> impl Iterator<Item = &'s CStr> {
-        // SAFETY: the array lives as long as the server; its elements are vectors of
-        // per-directory configuration (http_core.h, `sec_dir`).
-        let sections: &[*mut raw::ap_conf_vector_t] = unsafe {
+    /// The server's `<Directory>` sections, in the order in which httpd looks at them: by the number of
+    /// components, then regexes.
+    pub(crate) fn sections(self) -> &'s [Section<'s>] {
+        // SAFETY: the array lives as long as the server; its elements are the sections' vectors, never null
+        // (http_core.h, `sec_dir`), and a `Section` is such a pointer.
+        unsafe {
             match self.core().and_then(|core| (*core).sec_dir.as_ref()) {
                 Some(array) if array.nelts > 0 => {
                     std::slice::from_raw_parts(array.elts.cast(), array.nelts as usize)
                 }
                 _ => &[],
             }
-        };
-        sections.iter().filter_map(|section| {
-            // SAFETY: core's part is in its slot of each of the vectors, and so long
-            // as this its first field, the section's name, lives too.
-            unsafe {
-                let slot = module::slot_of(&raw const raw::core_module, *section);
-                let name = (*slot).cast::<raw::core_dir_config>().as_ref()?.d;
-                (!name.is_null()).then(|| CStr::from_ptr(name))
-            }
-        })
+        }
+    }
+
+    /// The names of .htaccess files (`AccessFileName`).
+    pub(super) fn access_name(self) -> *const std::ffi::c_char {
+        // SAFETY: core's configuration is alive; it always has the name.
+        self.core().map_or(std::ptr::null(), |core| unsafe { (*core).access_name.cast_const() })
     }
 
     fn core(self) -> Option<*const raw::core_server_config> {

@@ -4,6 +4,9 @@
 
 #include "httpd.h"
 
+/* A macro with a cast in it. */
+enum { REALDOC_APR_INCOMPLETE = APR_INCOMPLETE };
+
 /* Whether a line at this level would be written: LogLevel, with our module's own. */
 int realdoc_logs_request(const request_rec *r, int level);
 int realdoc_logs_server(const server_rec *s, int level);

@@ -21,11 +21,10 @@ const CREATED: usize = REQUESTS.len() + 2;
 const READ: usize = REQUESTS.len() + 1;
 
 /// The places on a request's way, and how often [`REQUESTS`] come by.
-const HOOKS: [(&str, usize); 4] = [
+const HOOKS: [(&str, usize); 3] = [
     ("create_request", CREATED),
     ("post_read_request", READ),
     ("translate_name", CREATED),
-    ("map_to_storage", CREATED),
 ];
 
 /// A server to be that has a site in release `42`. At `place` the module panics.
@@ -103,6 +102,21 @@ fn a_panic_in_a_hook(mpm: Mpm) {
         assert_eq!(server.children(), child);
         server.stop();
     }
+}
+
+each_mpm!(a_panic_before_the_walk);
+/// A panic on the way to the file's configuration: nothing is served that the link's sections could have denied.
+fn a_panic_before_the_walk(mpm: Mpm) {
+    let place = "map_to_storage";
+    let (setup, _) = prepare(mpm, place);
+    let server = setup.children(1).start();
+    let child = server.children();
+    for times in 1..=3 {
+        assert_eq!(server.get("/index.html").status, 500);
+        assert!(panics_in(&server, place) >= times, "{}", server.error_log());
+    }
+    assert_eq!(server.children(), child);
+    server.stop();
 }
 
 /// A panic while httpd sets the module up or clears what it had: httpd starts, serves, and restarts all the same.

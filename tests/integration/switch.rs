@@ -28,6 +28,9 @@ fn two_hosts(setup: Builder, seldom: &str, cells: Cells) -> Builder {
     ))
 }
 
+/// Not `/`: where no file is found at once, the module looks whether the link was flipped, cells or not.
+const FILE: &str = "/index.html";
+
 #[derive(Clone, Copy)]
 enum Cells {
     Shared,
@@ -59,7 +62,7 @@ fn release(site: &Releases, name: &str) {
 }
 
 fn ask(connection: &mut Connection, host: &str) -> String {
-    let response = connection.request("GET", "/", &[("Host", host)]);
+    let response = connection.request("GET", FILE, &[("Host", host)]);
     response.expect("the server answers").text()
 }
 
@@ -122,7 +125,7 @@ fn returns(mpm: Mpm, cells: Cells) -> Vec<String> {
     let server = setup.start();
     drop(warm_up(&server, Duration::from_secs(1) / children as u32));
 
-    let traffic = Traffic::start(server.on(1), 16, "/");
+    let traffic = Traffic::start(server.on(1), 16, FILE);
     let mut scouted = Vec::new();
     for flip in 1..=FLIPS {
         thread::sleep(PERIOD / 2);
@@ -134,7 +137,7 @@ fn returns(mpm: Mpm, cells: Cells) -> Vec<String> {
         // At first the flips are seen when a process is due; when one is, all look, so they are due at the same time
         // again. Later somebody looks soon after each flip.
         if flip > FLIPS / 2 {
-            let response = server.request("GET", "/", &[("Host", "eager")]);
+            let response = server.request("GET", FILE, &[("Host", "eager")]);
             scouted.push(Answer::from(&response));
         }
     }

@@ -1,0 +1,194 @@
+//! A file's two names: the one under the link, by which the configuration and the users
+//! know it, and the one in the release, by which httpd reaches it.
+
+use std::ffi::CStr;
+
+/// What `path` has below the directory `dir`: empty, or from the slash on. `None`: it is
+/// not under it. Only whole components count: `/srv/application` is not under `/srv/app`.
+#[must_use]
+pub fn below<'p>(path: &'p [u8], dir: &[u8]) -> Option<&'p [u8]> {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    path.strip_prefix(dir)
+        .filter(|tail| tail.is_empty() || tail[0] == b'/')
+}
+
+/// The longest of `links`, each with its name, that `path` leads through, and the rest of `path`.
+pub fn longest<'p, T>(
+    path: &'p [u8],
+    links: impl Iterator<Item = T>,
+    name: impl Fn(&T) -> &CStr,
+) -> Option<(T, &'p [u8])> {
+    links
+        .filter_map(|link| {
+            let tail = below(path, name(&link).to_bytes())?;
+            Some((link, tail))
+        })
+        .min_by_key(|(_, tail)| tail.len())
+}
+
+/// Whether `path` could have another spelling for httpd: it has an empty, `.` or `..` component.
+#[must_use]
+pub fn needs_cleaning(path: &[u8]) -> bool {
+    let mut rest = path;
+    while let Some(at) = rest.iter().position(|&b| b == b'/') {
+        rest = &rest[at + 1..];
+        let name = rest.split(|&b| b == b'/').next().unwrap_or_default();
+        let is_last = name.len() == rest.len();
+        match name {
+            b"." | b".." => return true,
+            b"" if !is_last => return true,
+            _ => {}
+        }
+    }
+    false
+}
+
+/// The path in the name of a proxied request for a FastCGI server, split off: `proxy:fcgi://host:port` or
+/// `proxy:unix:/socket|fcgi://host`, and `/srv/app/current/x.php`.
+#[must_use]
+pub fn split_fcgi(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let url = name.strip_prefix(b"proxy:")?;
+    let url = match url.strip_prefix(b"unix:") {
+        Some(socket) => &socket[socket.iter().position(|&b| b == b'|')? + 1..],
+        None => url,
+    };
+    let host = url.strip_prefix(b"fcgi://")?;
+    let path = &host[host.iter().position(|&b| b == b'/')?..];
+    Some(name.split_at(name.len() - path.len()))
+}
+
+/// What the name of a `<Directory>` section becomes when `link` is replaced by `target`. For a pattern:
+/// its components that stand for the link's are replaced, the rest stays pattern, and
+/// what the target holds of a pattern's characters is escaped. `None`: the section
+/// is not named at or below the link.
+///
+/// `matches` says whether a pattern (without a trailing slash) stands for the link.
+#[must_use]
+pub fn renamed(
+    section: &[u8],
+    is_pattern: bool,
+    link: &[u8],
+    target: &[u8],
+    matches: impl Fn(&[u8]) -> bool,
+) -> Option<Vec<u8>> {
+    if !is_pattern {
+        let tail = below(section, link)?;
+        return Some([target.strip_suffix(b"/").unwrap_or(target), tail].concat());
+    }
+    let depth = link.iter().filter(|&&b| b == b'/').count();
+    let end = section
+        .iter()
+        .enumerate()
+        .filter(|(_, b)| **b == b'/')
+        .map(|(at, _)| at)
+        .nth(depth)?;
+    let (head, tail) = section.split_at(end);
+    if !matches(head) {
+        return None;
+    }
+    let is_special = |b: &u8| matches!(b, b'*' | b'?' | b'[' | b']' | b'\\');
+    let tail_is_pattern = tail.iter().any(|b| is_special(b));
+    let mut name = Vec::with_capacity(target.len() + tail.len());
+    for byte in target.strip_suffix(b"/").unwrap_or(target) {
+        if tail_is_pattern && is_special(byte) {
+            name.push(b'\\');
+        }
+        name.push(*byte);
+    }
+    name.extend_from_slice(tail);
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn below_counts_whole_components() {
+        assert_eq!(below(b"/srv/app/x", b"/srv/app"), Some(&b"/x"[..]));
+        assert_eq!(below(b"/srv/app/x", b"/srv/app/"), Some(&b"/x"[..]));
+        assert_eq!(below(b"/srv/app", b"/srv/app"), Some(&b""[..]));
+        assert_eq!(below(b"/srv/app", b"/"), Some(&b"/srv/app"[..]));
+        assert_eq!(below(b"/srv/application", b"/srv/app"), None);
+        assert_eq!(below(b"/srv", b"/srv/app"), None);
+    }
+
+    #[test]
+    fn the_longest_link_wins() {
+        let links = [c"/srv/current", c"/srv/current/web", c"/srv/cur"];
+        let of = |path| longest(path, links.iter(), |l| l).map(|(l, tail)| (*l, tail));
+        assert_eq!(
+            of(b"/srv/current/web/x"),
+            Some((c"/srv/current/web", &b"/x"[..]))
+        );
+        assert_eq!(of(b"/srv/current/x"), Some((c"/srv/current", &b"/x"[..])));
+        assert_eq!(of(b"/srv/currently"), None);
+    }
+
+    #[test]
+    fn what_needs_cleaning() {
+        for clean in ["/", "/a", "/a/", "/a/.b/..c/d..", "/a/..."] {
+            assert!(!needs_cleaning(clean.as_bytes()), "{clean}");
+        }
+        for unclean in ["//", "//a", "/a//b", "/a//", "/.", "/a/.", "/a/./b", "/a/..", "/../a"] {
+            assert!(needs_cleaning(unclean.as_bytes()), "{unclean}");
+        }
+    }
+
+    #[test]
+    fn fcgi_names() {
+        let split = |name: &'static str| {
+            split_fcgi(name.as_bytes())
+                .map(|(a, b)| (str::from_utf8(a).unwrap(), str::from_utf8(b).unwrap()))
+        };
+        assert_eq!(
+            split("proxy:fcgi://127.0.0.1:9000/srv/x.php"),
+            Some(("proxy:fcgi://127.0.0.1:9000", "/srv/x.php"))
+        );
+        assert_eq!(
+            split("proxy:unix:/run/php.sock|fcgi://localhost/srv/x.php"),
+            Some(("proxy:unix:/run/php.sock|fcgi://localhost", "/srv/x.php"))
+        );
+        for other in [
+            "proxy:http://host/srv/x.php",
+            "proxy:unix:/run/x.sock|http://host/srv/x.php",
+            "proxy:unix:/run/x.sock",
+            "proxy:fcgi://host",
+            "/srv/x.php",
+            "proxy:",
+        ] {
+            assert_eq!(split(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn sections_are_renamed() {
+        let rename = |section: &str, matches: bool| {
+            let is_pattern = section.contains(['*', '?']);
+            renamed(
+                section.as_bytes(),
+                is_pattern,
+                b"/srv/current",
+                b"/data/r[4]",
+                |_| matches,
+            )
+            .map(|name| String::from_utf8(name).unwrap())
+        };
+        assert_eq!(
+            rename("/srv/current/", true).as_deref(),
+            Some("/data/r[4]/")
+        );
+        assert_eq!(
+            rename("/srv/current/web/", true).as_deref(),
+            Some("/data/r[4]/web/")
+        );
+        assert_eq!(rename("/srv/", true), None);
+        assert_eq!(rename("/srv/*/", true).as_deref(), Some("/data/r[4]/"));
+        assert_eq!(
+            rename("/*/cur*/w?b/", true).as_deref(),
+            Some("/data/r\\[4\\]/w?b/")
+        );
+        assert_eq!(rename("/srv/*/", false), None);
+        assert_eq!(rename("/*/", true), None);
+    }
+}

@@ -1,0 +1,240 @@
+//! map_to_storage: from the file's name under a link to the file in the release, to its
+//! directory's configuration, and, where there is no such file, to a newer release.
+
+use std::ffi::CStr;
+
+use realdoc_core::names::{below, needs_cleaning, split_fcgi};
+
+use crate::httpd::{Answer, FileType, PoolPath, Request};
+use crate::pin::{self, Link, Pin, Visit};
+use crate::walk;
+
+/// How a request's file is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Name<'r> {
+    /// Under the link; without one the file's real name.
+    pub(crate) text: &'r CStr,
+    /// The longest link that the name leads through.
+    pub(crate) link: Option<&'r Link<'r>>,
+}
+
+/// map_to_storage, before all other modules: names in a release what was named under a link.
+pub(crate) fn enter(r: Request<'_>) -> Answer {
+    pin::take(r);
+    if let Some(visit) = r.visit() {
+        if visit.pin().site.is_some() {
+            lead(r, visit);
+        }
+    }
+    Answer::DECLINED
+}
+
+fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
+    let pin = visit.pin();
+    visit.name.set(None);
+    let Some(filename) = r.filename() else {
+        return;
+    };
+    if !filename.to_bytes().starts_with(b"/") {
+        if r.is_proxied() {
+            lead_proxied(r, pin, filename);
+        }
+        return;
+    }
+    // mod_wsgi keys the code that it has loaded by the script's path.
+    if r.handler() == Some(c"wsgi-script") {
+        return;
+    }
+    lead_document_root(r, pin);
+    if pin.ways().next().is_none() {
+        return;
+    }
+    let filename = clean(r, filename);
+    let name = under_link(pin, filename)
+        .or_else(|| by_parent(r, visit, filename))
+        .or_else(|| by_docroot(r, visit, filename));
+    let Some(name) = name else {
+        let text = filename;
+        visit.name.set(Some(Name { text, link: None }));
+        return;
+    };
+    let file = in_release(r, pin, name.text);
+    if file != filename {
+        r.lead_to(file);
+    }
+    if let Some(root) = r.context_document_root() {
+        if r.document_root().map(CStr::as_ptr) != Some(root.as_ptr()) {
+            if pin.link_of(root.to_bytes()).is_some() {
+                visit.context.set(Some(root));
+                r.set_context_document_root(in_release(r, pin, root));
+            }
+        }
+    }
+    visit.name.set(Some(name));
+}
+
+/// map_to_storage, the last before core: the walk down to the file, for what [`enter`] has named.
+pub(crate) fn walk(r: Request<'_>) -> Answer {
+    let Some(visit) = r.visit() else {
+        return Answer::DECLINED;
+    };
+    let Some(name) = visit.name.take() else {
+        return Answer::DECLINED;
+    };
+    let path_info = r.path_info();
+    let Some(answer) = walk_once(r, visit, name) else {
+        return Answer::DECLINED;
+    };
+    let found = answer == Answer::OK && r.file_type() == FileType::Regular;
+    if found || name.link.is_none() || !r.is_initial() {
+        return answer;
+    }
+    heal(r, visit, name.text, path_info).unwrap_or(answer)
+}
+
+fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option<Answer> {
+    let by_link = visit.pin().site.is_some_and(|site| site.by_link);
+    let answer = if by_link {
+        walk::directory_walk(r, visit, name)
+    } else {
+        name.link?;
+        r.directory_walk()
+    };
+    Some(if answer == Answer::OK {
+        r.file_walk()
+    } else {
+        answer
+    })
+}
+
+/// The request found no file: if the link has been flipped meanwhile, it starts anew in the new
+/// release. A release may be removed as soon as it serves no more, while requests that
+/// have just begun are still on their way to it.
+#[cold]
+fn heal<'r>(
+    r: Request<'r>,
+    visit: &'r Visit<'r>,
+    name: &'r CStr,
+    path_info: Option<&'r CStr>,
+) -> Option<Answer> {
+    let pin = pin::take_again(r, visit.pin())?;
+    pin::go_with(r, pin);
+    r.restart_walk();
+    r.set_path_info(path_info);
+    r.lead_to(in_release(r, pin, name));
+    if let Some(root) = visit.context.get() {
+        r.set_context_document_root(in_release(r, pin, root));
+    }
+    let link = pin.link_of(name.to_bytes()).map(|(link, _)| link);
+    walk_once(r, visit, Name { text: name, link })
+}
+
+/// A document root that another module has set for this request, as mod_vhost_alias does.
+fn lead_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
+    let (root, configured) = (r.document_root(), r.server().document_root());
+    let is = |known: Option<&CStr>| root.map(CStr::as_ptr) == known.map(CStr::as_ptr);
+    if is(pin.docroot.map(|way| way.resolved)) || is(configured) {
+        return;
+    }
+    let Some(root) = root.filter(|root| root.to_bytes().starts_with(b"/")) else {
+        return;
+    };
+    let root = clean(r, root);
+    if pin.link_of(root.to_bytes()).is_none() {
+        pin.adopt(root);
+    }
+    if pin.link_of(root.to_bytes()).is_some() {
+        r.set_document_root(Some(in_release(r, pin, root)));
+    }
+}
+
+/// The name of a proxied request for a FastCGI server holds the script's path.
+fn lead_proxied<'r>(r: Request<'r>, pin: &'r Pin<'r>, name: &'r CStr) {
+    let Some((server, path)) = split_fcgi(name.to_bytes()) else {
+        return;
+    };
+    if let Some((link, tail)) = pin.link_of(path) {
+        let target = link.target.to_bytes();
+        let mut name = PoolPath::with_room(r.pool(), server.len() + target.len() + tail.len());
+        name.push(server);
+        name.push(target);
+        name.push(tail);
+        r.lead_to(name.finish());
+    }
+}
+
+/// The file is named under a link: by an Alias, a rewrite, `VirtualDocumentRoot`.
+fn under_link<'r>(pin: &Pin<'r>, filename: &'r CStr) -> Option<Name<'r>> {
+    let (link, _) = pin.link_of(filename.to_bytes())?;
+    Some(Name {
+        text: filename,
+        link: Some(link),
+    })
+}
+
+/// The file was named by another request's, whose name under a link we know.
+fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<Name<'r>> {
+    if !is_file_subrequest(r, visit) {
+        return None;
+    }
+    let link = r.parent()?.dir_config().found_by()?;
+    let tail = below(filename.to_bytes(), link.target.to_bytes())?;
+    named(r, visit.pin(), link.name, tail)
+}
+
+/// The file was mapped from the URL by the document root. (Where an Alias or the like has mapped it, that
+/// has set a context of its own: by the real name of a file of the release it gets the sections of
+/// that name.)
+fn by_docroot<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<Name<'r>> {
+    let docroot = visit.pin().docroot?;
+    let tail = below(filename.to_bytes(), docroot.resolved.to_bytes())?;
+    let context = r.context_document_root()?;
+    if context.as_ptr() != docroot.resolved.as_ptr() || is_file_subrequest(r, visit) {
+        return None;
+    }
+    named(r, visit.pin(), docroot.name, tail)
+}
+
+/// Whether the request is a subrequest for a file, which no URL was translated for. (mod_rewrite, alone of
+/// those that translate before us, sets neither a context nor a document root.)
+fn is_file_subrequest(r: Request<'_>, visit: &Visit<'_>) -> bool {
+    r.is_subrequest() && !visit.is_translated.get() && r.note(c"mod_rewrite_rewritten").is_none()
+}
+
+fn named<'r>(r: Request<'r>, pin: &Pin<'r>, name: &CStr, tail: &[u8]) -> Option<Name<'r>> {
+    let name = name.to_bytes();
+    let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
+    text.push(name);
+    text.push(tail);
+    let text = text.finish();
+    let (link, _) = pin.link_of(text.to_bytes())?;
+    Some(Name {
+        text,
+        link: Some(link),
+    })
+}
+
+/// The file's name in the release.
+fn in_release<'r>(r: Request<'r>, pin: &Pin<'r>, name: &'r CStr) -> &'r CStr {
+    let Some((link, tail)) = pin.link_of(name.to_bytes()) else {
+        return name;
+    };
+    let target = link.target.to_bytes();
+    let target = target.strip_suffix(b"/").unwrap_or(target);
+    let mut file = PoolPath::with_room(r.pool(), target.len() + tail.len() + 1);
+    file.push(target);
+    file.push(tail);
+    if file.as_bytes().is_empty() {
+        file.push(b"/");
+    }
+    file.finish()
+}
+
+/// `path` as httpd spells it, without empty, `.` and `..` components.
+fn clean<'r>(r: Request<'r>, path: &'r CStr) -> &'r CStr {
+    if needs_cleaning(path.to_bytes()) {
+        r.pool().clean(path).unwrap_or(path)
+    } else {
+        path
+    }
+}
