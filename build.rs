@@ -107,7 +107,7 @@ fn check_version(include_dir: &std::path::Path) {
 fn bind(flags: &[String]) {
     // What is not read, and differs between httpd's and APR's own builds.
     let opaque = "conn_rec|process_rec|apr_uri_t|apr_sockaddr_t|apr_bucket_brigade\
-        |ap_filter_t|ap_logconf|htaccess_result|ap_directive_t|ap_configfile_t|server_addr_rec";
+        |ap_filter_t|ap_logconf|htaccess_result|ap_configfile_t|server_addr_rec";
     let bindings = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_args(flags)
@@ -115,21 +115,31 @@ fn bind(flags: &[String]) {
             "request_rec|server_rec|core_(server|dir)_config|module|command_rec|cmd_parms",
         )
         .allowlist_function("apr_palloc|apr_pstrmemdup|apr_pool_cleanup_(register|null)")
-        .allowlist_function("apr_filepath_merge|apr_fnmatch|apr_stat|apr_table_(get|setn)|apr_is_empty_table")
-        .allowlist_function("apr_pool_create_unmanaged_ex|apr_pool_destroy")
+        .allowlist_function(
+            "apr_filepath_merge|apr_fnmatch|apr_stat|apr_table_(get|setn)|apr_is_empty_table",
+        )
+        .allowlist_function("apr_pool_(create_unmanaged_ex|destroy|abort_get)")
+        .allowlist_function(
+            "ap_walk_config|ap_find_linked_module|ap_find_command_in_modules|ap_getword_conf",
+        )
         .allowlist_function("ap_(create|merge)_per_dir_configs?|ap_regexec|ap_parse_htaccess")
         .allowlist_function("ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path")
         .allowlist_function("ap_set_context_info|ap_context_(prefix|document_root)")
-        .allowlist_function("ap_hook_get_(access_checker|access_checker_ex|check_user_id|auth_checker)")
-        .allowlist_function("ap_list_provider_names")
-        .allowlist_type("ap_LINK_access_checker_t|ap_list_provider_names_t|apr_finfo_t|ap_regmatch_t")
-        .allowlist_function("ap_set_document_root|ap_document_root|ap_retained_data_(get|create)")
         .allowlist_function(
-            "ap_hook_(create_request|post_read_request|translate_name|map_to_storage|post_config)",
+            "ap_hook_get_(access_checker|access_checker_ex|check_user_id|auth_checker)",
         )
+        .allowlist_function("ap_list_provider_names")
+        .allowlist_type(
+            "ap_LINK_access_checker_t|ap_list_provider_names_t|apr_finfo_t|ap_regmatch_t",
+        )
+        .allowlist_function("ap_set_document_root|ap_document_root|ap_retained_data_(get|create)")
+        .allowlist_function("ap_hook_(post_read_request|translate_name|map_to_storage|post_config)")
         .allowlist_function("ap_state_query|realdoc_log.*")
+        .allowlist_var("ap_conftree|ap_top_module|ACCESS_CONF")
         .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|RSRC_CONF|APR_HOOK_.*|AP_SQ_M.*")
-        .allowlist_var("OPT_.*|OR_.*|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*")
+        .allowlist_var(
+            "OPT_.*|OR_.*|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
+        )
         .allowlist_var("AUTH[NZ]_PROVIDER_.*|APR_INCOMPLETE|REALDOC_.*")
         .allowlist_type(opaque)
         .opaque_type(opaque)

@@ -8,6 +8,7 @@
 #include "ap_provider.h"
 #include "ap_regex.h"
 #include "ap_mmn.h"
+#include "util_cfgtree.h"
 #include "apr_fnmatch.h"
 #include "apr_file_info.h"
 #include "apr_strings.h"

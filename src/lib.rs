@@ -41,12 +41,9 @@ const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 8 } else { 7 };
 fn register(hooks: &Hooks) {
     hooks.post_config(site::set_up, Order::MIDDLE);
 
-    // Core makes its own part of the request at MIDDLE.
-    hooks.create_request(pin::inherit, Order::LAST);
     // Before any module can look at the document root.
     hooks.post_read_request(pin::take, Order::REALLY_FIRST);
-    // In case another module has exchanged the virtual host.
-    hooks.translate_name(pin::note_translation, Order::BEFORE_CORE);
+    hooks.translate_name(pin::take_for_url, Order::REALLY_FIRST);
     // Before any module can look at the file.
     hooks.map_to_storage(storage::enter, Order::REALLY_FIRST);
     // In the place of core's own walk.

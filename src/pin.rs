@@ -12,6 +12,7 @@ use realdoc_core::names::longest;
 use realdoc_core::resolve;
 use realdoc_core::switch::Snapshot;
 
+use crate::config::ServerConfig;
 use crate::httpd::{Answer, Level, Log, Pool, Request, ServerId, log};
 use crate::site::Site;
 use crate::storage::Name;
@@ -63,11 +64,6 @@ impl<'r> Pin<'r> {
     /// The longest link that `name` leads through, and the rest of the name.
     pub(crate) fn link_of<'n>(&self, name: &'n [u8]) -> Option<(&'r Link<'r>, &'n [u8])> {
         longest(name, self.links(), |(_, link)| link.name).map(|((_, link), tail)| (link, tail))
-    }
-
-    /// The pool in which what serves the whole family of requests is kept.
-    pub(crate) fn pool(&self) -> Pool<'r> {
-        self.pool
     }
 
     /// Pins a docroot that another module has set for this request, in its configured spelling.
@@ -142,28 +138,22 @@ impl<'r> Visit<'r> {
     pub(crate) fn pin(&self) -> &'r Pin<'r> {
         self.pin.get()
     }
-}
 
-/// create_request: a subrequest or an internal redirect stays in its parent's release.
-///
-/// No logging with the request here: on a redirect it is not complete yet.
-pub(crate) fn inherit(r: Request<'_>) -> Answer {
-    if let Some(visit) = r.parent().and_then(Request::visit) {
-        go_with(r, visit.pin());
+    pub(crate) fn has_name(&self) -> bool {
+        self.name.get().is_some()
     }
-    Answer::DECLINED
 }
 
-/// post_read_request: an initial request takes its pin. A redirect has inherited one,
-/// unless its parent died before this hook, as a malformed request's ErrorDocument.
+/// post_read_request: an initial request takes its pin; what comes from another request by an internal
+/// redirect has that one's, unless it died before this hook, as a malformed request's
+/// ErrorDocument.
 ///
-/// translate_name, map_to_storage: the same once more if another module has exchanged
-/// the virtual host since (mass hosting by LDAP or a database).
+/// map_to_storage: the same for a subrequest, and once more if another module has exchanged
+/// the virtual host since.
 pub(crate) fn take(r: Request<'_>) -> Answer {
-    let server = r.server();
     let settled = match r.visit() {
-        Some(visit) => visit.pin().server == server.id(),
-        None => server.config().is_none_or(|config| config.site.is_none()),
+        Some(visit) => visit.pin().server == r.server().id(),
+        None => !is_wanted(r),
     };
     if !settled {
         take_anew(r);
@@ -171,18 +161,43 @@ pub(crate) fn take(r: Request<'_>) -> Answer {
     Answer::DECLINED
 }
 
-/// translate_name, when no other module had an answer.
-pub(crate) fn note_translation(r: Request<'_>) -> Answer {
+/// Whether a request without a pin is to have one.
+pub(crate) fn is_wanted(r: Request<'_>) -> bool {
+    let is_ours = |config: &ServerConfig| config.site.is_some();
+    !r.is_initial() || r.server().config().is_some_and(is_ours)
+}
+
+/// translate_name, before all other modules: a subrequest for a URL, for which there is no hook before.
+pub(crate) fn take_for_url(r: Request<'_>) -> Answer {
+    if r.is_subrequest() {
+        take_for_subrequest(r);
+    }
+    Answer::DECLINED
+}
+
+#[inline(never)]
+fn take_for_subrequest(r: Request<'_>) {
     take(r);
     if let Some(visit) = r.visit() {
         visit.is_translated.set(true);
     }
-    Answer::DECLINED
+}
+
+/// A subrequest or an internal redirect stays in its parent's release.
+fn inherit(r: Request<'_>) -> bool {
+    let visit = r.parent().and_then(Request::visit);
+    if let Some(visit) = visit {
+        go_with(r, visit.pin());
+    }
+    visit.is_some()
 }
 
 /// Apart from [`take`], so that what runs in three hooks of every request stays small.
 #[inline(never)]
 fn take_anew(r: Request<'_>) {
+    if r.visit().is_none() && inherit(r) {
+        return;
+    }
     let server = r.server();
     let pin = r.visit().map(Visit::pin);
     if pin.is_some_and(|pin| !let_go(r, pin)) {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use realdoc_core::docroot::Docroot;
 use realdoc_core::fs::OsFs;
-use realdoc_core::names::{below, renamed};
+use realdoc_core::names::renamed;
 use realdoc_core::resolve::{Mode, Resolved, resolve, starts_at_component};
 use realdoc_core::settings::Sections;
 
@@ -53,7 +53,10 @@ impl<'c> Report<'c> {
                 resolved.ok()
             });
         }
-        let resolved = self.resolved.get(&std::ptr::from_ref(docroot)).and_then(Option::as_ref);
+        let resolved = self
+            .resolved
+            .get(&std::ptr::from_ref(docroot))
+            .and_then(Option::as_ref);
         let resolved = resolved.filter(|resolved| !resolved.links.is_empty());
         let sections: Vec<(Section<'c>, Names)> = server
             .sections()
@@ -71,7 +74,11 @@ impl<'c> Report<'c> {
                 Info,
                 "RD07: for DocumentRoot {}, sections apply as to {} ({why})",
                 docroot.path().to_string_lossy(),
-                if by_link { "the link's name" } else { "the name in the release" },
+                if by_link {
+                    "the link's name"
+                } else {
+                    "the name in the release"
+                },
             );
         }
         for (section, names) in sections {
@@ -100,41 +107,27 @@ struct Names {
 fn names(section: Section<'_>, docroot: &CStr, resolved: Option<&Resolved>) -> Names {
     let links = resolved.map_or(&[][..], |resolved| &resolved.links);
     Names {
-        link: applies_on_the_way_to(section, docroot)
+        link: section.applies_on_the_way_to(docroot)
             || links.iter().any(|link| is_below(section, &link.path)),
-        target: resolved.is_some_and(|resolved| applies_on_the_way_to(section, &resolved.docroot))
+        target: resolved.is_some_and(|resolved| section.applies_on_the_way_to(&resolved.docroot))
             || links.iter().any(|link| is_below(section, &link.target)),
-    }
-}
-
-/// Whether `section` applies to requests for files in `dir`.
-fn applies_on_the_way_to(section: Section<'_>, dir: &CStr) -> bool {
-    let with_slash = CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
-    match section.kind() {
-        Kind::Path => below(dir.to_bytes(), section.name().to_bytes()).is_some(),
-        Kind::Regex => [dir, &with_slash]
-            .into_iter()
-            .any(|name| section.matches(name, |_, _| {})),
-        Kind::Pattern => with_slash
-            .to_bytes()
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'/')
-            .any(|(at, _)| {
-                let above = CString::new(&with_slash.to_bytes()[..=at]).unwrap_or_default();
-                section.applies_to(&above)
-            }),
     }
 }
 
 /// Whether `section` is named at `dir` or below it.
 fn is_below(section: Section<'_>, dir: &CStr) -> bool {
     let is_pattern = section.kind() == Kind::Pattern;
-    let matches = |pattern: &[u8]| {
-        CString::new(pattern).is_ok_and(|pattern| matches_pattern(&pattern, dir))
-    };
+    let matches =
+        |pattern: &[u8]| CString::new(pattern).is_ok_and(|pattern| matches_pattern(&pattern, dir));
     section.kind() != Kind::Regex
-        && renamed(section.name().to_bytes(), is_pattern, dir.to_bytes(), b"", matches).is_some()
+        && renamed(
+            section.name().to_bytes(),
+            is_pattern,
+            dir.to_bytes(),
+            b"",
+            matches,
+        )
+        .is_some()
 }
 
 /// Whether the sections of the link's name apply, and why.
@@ -153,7 +146,10 @@ fn choose(
             false,
             "RealdocSections Auto: there are sections for it, and none for the link's",
         ),
-        Sections::Auto => (true, "RealdocSections Auto: there are no sections for either"),
+        Sections::Auto => (
+            true,
+            "RealdocSections Auto: there are no sections for either",
+        ),
     }
 }
 

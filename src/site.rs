@@ -10,7 +10,7 @@ use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::resolve::Mode;
 
 use crate::config::{ServerConfig, Settings};
-use crate::httpd::{Pool, Server, auth_is_per_config, log, retained_slice};
+use crate::httpd::{Pool, Reruns, Server, auth_is_per_config, log, retained_slice};
 use crate::report::Report;
 
 /// How many links have a cell of their own: 256 KiB, of which only touched pages
@@ -27,18 +27,30 @@ pub(crate) struct Site {
     /// Whether the `<Directory>` sections of the link's name apply; else those of the release's.
     pub(crate) by_link: bool,
     pub(crate) auth_is_per_config: bool,
+    pub(crate) reruns: Arc<Reruns>,
 }
 
 /// The post_config hook: gives every server its [`Site`].
 pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     let cells = cells(main);
     let auth_is_per_config = auth_is_per_config(pool);
+    let reruns = Arc::new(Reruns::find(main, pool, |server, section, why| {
+        log!(
+            server,
+            Warn,
+            "RD08: <Directory \"{}\"> cannot be carried over to releases where modules remember its path: {why}",
+            section.name().to_string_lossy()
+        );
+    }));
     let mut report = Report::new();
     let mut docroots: HashMap<(CString, Mode), Arc<Docroot>> = HashMap::new();
     let mut docroot = |path: &CStr, mode: Mode| {
         // As httpd spells file names.
         let path = pool.clean(path).unwrap_or(path).to_bytes();
-        let path = path.strip_suffix(b"/").filter(|p| !p.is_empty()).unwrap_or(path);
+        let path = path
+            .strip_suffix(b"/")
+            .filter(|p| !p.is_empty())
+            .unwrap_or(path);
         let path = CString::new(path).unwrap_or_default();
         let made = docroots
             .entry((path, mode))
@@ -68,6 +80,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
                 cells: own_cells(&settings).unwrap_or(cells),
                 by_link,
                 auth_is_per_config,
+                reruns: Arc::clone(&reruns),
             }
         });
         server.set_config(pool.keep(ServerConfig {

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use realdoc_core::names::{below, needs_cleaning, split_fcgi};
+use realdoc_core::names::{below, may_need_cleaning, split_fcgi};
 
 use crate::httpd::{Answer, FileType, PoolPath, Request};
 use crate::pin::{self, Link, Pin, Visit};
@@ -20,18 +20,49 @@ pub(crate) struct Name<'r> {
 
 /// map_to_storage, before all other modules: names in a release what was named under a link.
 pub(crate) fn enter(r: Request<'_>) -> Answer {
-    pin::take(r);
-    if let Some(visit) = r.visit() {
-        if visit.pin().site.is_some() {
-            lead(r, visit);
-        }
+    if r.visit().is_some() || pin::is_wanted(r) {
+        enter_release(r);
     }
     Answer::DECLINED
 }
 
+/// Apart from [`enter`], so that a virtual host that is left alone pays for no more than the question.
+#[inline(never)]
+fn enter_release(r: Request<'_>) {
+    let before = r.visit().map(Visit::pin);
+    pin::take(r);
+    let Some(visit) = r.visit() else {
+        return;
+    };
+    visit.name.set(None);
+    if let Some(before) = before.filter(|before| !std::ptr::eq(*before, visit.pin())) {
+        follow_exchange(r, before);
+    }
+    if visit.pin().site.is_some() {
+        lead(r, visit);
+    }
+}
+
+/// Another module has exchanged the virtual host (mass hosting by LDAP or a database) after the file
+/// was named by the document root of the first one's release.
+#[cold]
+fn follow_exchange<'r>(r: Request<'r>, before: &Pin<'r>) {
+    let Some(old) = before.docroot else {
+        return;
+    };
+    let (Some(filename), Some(new)) = (r.filename(), r.server().document_root()) else {
+        return;
+    };
+    if let Some(tail) = below(filename.to_bytes(), old.resolved.to_bytes()) {
+        let mut name = PoolPath::with_room(r.pool(), new.count_bytes() + tail.len());
+        name.push(new.to_bytes());
+        name.push(tail);
+        r.lead_to(name.finish());
+    }
+}
+
 fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
     let pin = visit.pin();
-    visit.name.set(None);
     let Some(filename) = r.filename() else {
         return;
     };
@@ -78,6 +109,15 @@ pub(crate) fn walk(r: Request<'_>) -> Answer {
     let Some(visit) = r.visit() else {
         return Answer::DECLINED;
     };
+    if visit.has_name() {
+        walk_down(r, visit)
+    } else {
+        Answer::DECLINED
+    }
+}
+
+#[inline(never)]
+fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
     let Some(name) = visit.name.take() else {
         return Answer::DECLINED;
     };
@@ -232,7 +272,7 @@ fn in_release<'r>(r: Request<'r>, pin: &Pin<'r>, name: &'r CStr) -> &'r CStr {
 
 /// `path` as httpd spells it, without empty, `.` and `..` components.
 fn clean<'r>(r: Request<'r>, path: &'r CStr) -> &'r CStr {
-    if needs_cleaning(path.to_bytes()) {
+    if may_need_cleaning(path.to_bytes()) {
         r.pool().clean(path).unwrap_or(path)
     } else {
         path

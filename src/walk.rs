@@ -11,7 +11,7 @@
 //! of a virtual host whose sections go by the link take this one, so that what comes from a request can see that
 //! it has the same configuration, and is not authorized twice.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 
 use crate::httpd::{
     Answer, DirConfig, File, FileType, Kind, Options, PoolPath, PoolVec, Request, Section,
@@ -73,18 +73,12 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
         return answer;
     }
     way.regexes();
-    let Way {
-        merges,
-        name: by_name,
-        file,
-        ..
-    } = way;
-    r.settle_filename(file.finish());
-    let by_name = by_name.finish().to_bytes();
+    let by_name = way.name_here();
     let dir = match r.file_type() {
         FileType::Directory => by_name,
         _ => parent_of(by_name),
     };
+    let merges = way.finish();
 
     let base = r.dir_config();
     let (steps, merged, unchanged) = merges.finish();
@@ -173,20 +167,22 @@ fn refuse_symlink(r: Request<'_>, name: &CStr) -> Answer {
     r.refuse()
 }
 
-/// A walk on its way. Neither name ends with a slash; both are empty at the root.
+/// A walk on its way.
 struct Way<'r> {
     r: Request<'r>,
     visit: &'r Visit<'r>,
-    /// The name under the link, as far as the walk has come.
-    name: PoolPath<'r>,
-    /// The name in the release.
-    file: PoolPath<'r>,
-    /// What is ahead, from its slash on.
-    ahead: &'r CStr,
+    /// The whole name under the link, and how far the walk has come in it: to the end of a component.
+    name: &'r CStr,
+    at: usize,
+    /// The link behind which it is, if the name leads through links at all.
+    link: Option<&'r Link<'r>>,
+    is_linked: bool,
+    /// The name in the release of where the walk stands; made where it is needed.
+    file: Option<PoolPath<'r>>,
     /// What the request had as its path info before.
     path_info: Option<&'r CStr>,
-    /// Whether the name leads through links at all.
-    is_linked: bool,
+    /// httpd knows the file by its right name already, if all of the name is walked.
+    is_named: bool,
     sections: &'r [Section<'r>],
     options: Options,
     merges: Merges<'r>,
@@ -199,31 +195,27 @@ impl<'r> Way<'r> {
         name: Name<'r>,
         known: Option<&'r Walk<'r>>,
     ) -> Self {
-        let pool = r.pool();
         let mut path_info = r.path_info();
-        let mut ahead = name.text;
+        let mut text = name.text;
+        let mut is_named = true;
         // A directory has no path info: what looks like it is yet to be walked.
         if r.file_type() == FileType::Directory {
             if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
-                ahead = r.join(ahead, info);
-                ahead = pool.clean(ahead).unwrap_or(ahead);
+                let joined = r.join(text, info);
+                text = r.pool().clean(joined).unwrap_or(joined);
+                is_named = false;
             }
         }
-        let room = ahead.to_bytes().len() + 2;
-        let longest_target = visit
-            .pin()
-            .links()
-            .map(|(_, link)| link.target.to_bytes().len())
-            .max()
-            .unwrap_or(0);
         Way {
             r,
             visit,
-            name: PoolPath::with_room(pool, room),
-            file: PoolPath::with_room(pool, room + longest_target),
-            ahead,
-            path_info,
+            name: text,
+            at: 0,
+            link: None,
             is_linked: name.link.is_some(),
+            file: None,
+            path_info,
+            is_named,
             sections: r.server().sections(),
             options: Options::of(r.dir_config()),
             merges: Merges::new(r, known),
@@ -235,26 +227,25 @@ impl<'r> Way<'r> {
         let r = self.r;
         let known = r.file_type();
         let mut depth = 1;
-        let mut file;
+        let mut file = File::directory();
         loop {
             self.apply_sections(depth);
             self.apply_htaccess()?;
-            if self.ahead.is_empty() {
-                file = File::directory();
+            let is_clear =
+                known != FileType::Nothing && self.options.symlinks() == Symlinks::Followed;
+            if is_clear && !self.options.allow_htaccess() && self.has_no_more_sections() {
+                // Nothing that is still ahead can have a say.
+                self.at = self.name.to_bytes().len();
                 break;
             }
-            if !self.step() {
-                // Only a slash was left.
-                file = File::directory();
+            if self.is_at_end() || !self.step() {
                 break;
             }
+            depth += 1;
             let link = self.link_here();
-            if known != FileType::Nothing && self.options.symlinks() == Symlinks::Followed {
+            if is_clear {
                 // The file is there, and no symlink on the way matters: there is nothing to ask.
-                if let Some(link) = link {
-                    self.enter_release(link);
-                }
-                depth += 1;
+                self.link = link.or(self.link);
                 continue;
             }
             file = match link {
@@ -262,14 +253,14 @@ impl<'r> Way<'r> {
                 None => self.look()?,
             };
             match file.file_type() {
-                FileType::Directory => depth += 1,
+                FileType::Directory => {}
                 FileType::Regular | FileType::Nothing => break,
                 _ => {
                     log!(
                         r,
                         Error,
                         "RD21: forbidden: {} doesn't point to a file or directory",
-                        self.file.as_c_str().to_string_lossy()
+                        self.file_here().to_string_lossy()
                     );
                     return Err(r.refuse());
                 }
@@ -278,28 +269,43 @@ impl<'r> Way<'r> {
         if matches!(known, FileType::Nothing | FileType::Symlink) {
             r.set_file(&file);
         }
-        let rest = Some(self.ahead).filter(|rest| !rest.is_empty());
-        r.set_path_info(match (rest, self.path_info) {
-            (Some(rest), Some(info)) => Some(r.join(rest, info)),
-            (None, Some(info)) => Some(info),
-            (_, None) => Some(self.ahead),
+        let rest = self.ahead();
+        r.set_path_info(match self.path_info {
+            Some(info) if rest.is_empty() => Some(info),
+            Some(info) => Some(r.join(rest, info)),
+            None => Some(rest),
         });
         Ok(())
     }
 
+    fn name_here(&self) -> &'r [u8] {
+        &self.name.to_bytes()[..self.at]
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.at == self.name.to_bytes().len()
+    }
+
+    /// What is ahead, from its slash on.
+    fn ahead(&self) -> &'r CStr {
+        if self.is_at_end() {
+            return c"";
+        }
+        CStr::from_bytes_with_nul(&self.name.to_bytes_with_nul()[self.at..]).unwrap_or_default()
+    }
+
+    fn has_no_more_sections(&self) -> bool {
+        self.sections
+            .first()
+            .is_none_or(|next| next.kind() == Kind::Regex)
+    }
+
     /// One component on; false if nothing but a slash is left.
     fn step(&mut self) -> bool {
-        let ahead = self.ahead.to_bytes();
-        let end = ahead
-            .iter()
-            .skip(1)
-            .position(|&b| b == b'/')
-            .map_or(ahead.len(), |at| at + 1);
-        self.name.push(&ahead[..end]);
-        self.file.push(&ahead[..end]);
-        self.ahead = rest_of(self.ahead, end);
-        self.r.show_filename(&self.file);
-        end > 1
+        let ahead = &self.name.to_bytes()[self.at..];
+        let slash = ahead[1..].iter().position(|&b| b == b'/');
+        self.at += slash.map_or(ahead.len(), |at| at + 1);
+        ahead.len() > 1
     }
 
     /// The pinned link that the walk stands on.
@@ -307,7 +313,7 @@ impl<'r> Way<'r> {
         if !self.is_linked {
             return None;
         }
-        let name = self.name.as_bytes();
+        let name = self.name_here();
         self.visit
             .pin()
             .links()
@@ -315,31 +321,49 @@ impl<'r> Way<'r> {
             .find(|link| link.name.to_bytes() == name)
     }
 
-    fn enter_release(&mut self, link: &Link<'_>) {
-        let target = link.target.to_bytes();
-        self.file.truncate(0);
-        self.file.push(target.strip_suffix(b"/").unwrap_or(target));
-        self.r.show_filename(&self.file);
+    /// The name in the release, which httpd is shown as the request's file name.
+    fn file_here(&mut self) -> &CStr {
+        let name = &self.name.to_bytes()[..self.at];
+        let (r, visit, room) = (self.r, self.visit, self.name.to_bytes().len() + 2);
+        let file = self.file.get_or_insert_with(|| {
+            let targets = visit
+                .pin()
+                .links()
+                .map(|(_, link)| link.target.to_bytes().len());
+            PoolPath::with_room(r.pool(), room + targets.max().unwrap_or(0))
+        });
+        file.truncate(0);
+        match self.link {
+            Some(link) => {
+                let target = link.target.to_bytes();
+                file.push(target.strip_suffix(b"/").unwrap_or(target));
+                file.push(&name[link.name.to_bytes().len()..]);
+            }
+            None => file.push(name),
+        }
+        r.show_filename(file);
+        file.as_c_str()
     }
 
     /// Through a pinned link, if the options allow it to be followed.
-    fn follow_pinned(&mut self, link: &Link<'_>) -> Result<File, Answer> {
-        let followed = follow(self.r, &self.options, self.file.as_c_str(), link.target);
-        match followed {
+    fn follow_pinned(&mut self, link: &'r Link<'r>) -> Result<File, Answer> {
+        let (r, options) = (self.r, self.options);
+        match follow(r, &options, self.file_here(), link.target) {
             Some(file) => {
-                self.enter_release(link);
+                self.link = Some(link);
                 Ok(file)
             }
-            None => Err(refuse_symlink(self.r, self.name.as_c_str())),
+            None => Err(refuse_symlink(r, self.file_here())),
         }
     }
 
-    /// What stands here, by the file's name.
-    fn look(&self) -> Result<File, Answer> {
-        let (r, name) = (self.r, self.file.as_c_str());
+    /// What stands here.
+    fn look(&mut self) -> Result<File, Answer> {
+        let (r, options) = (self.r, self.options);
+        let name = self.file_here();
         match r.lstat_component() {
             Ok(file) if file.file_type() == FileType::Symlink => {
-                follow(r, &self.options, name, name).ok_or_else(|| refuse_symlink(r, name))
+                follow(r, &options, name, name).ok_or_else(|| refuse_symlink(r, name))
             }
             Ok(file) => Ok(file),
             Err(libc::ENOENT) => Ok(File::unknown()),
@@ -359,32 +383,48 @@ impl<'r> Way<'r> {
     /// The sections for the directory that the walk stands in, `depth` slashes deep. Those for fewer
     /// components have been passed.
     fn apply_sections(&mut self, depth: u32) {
-        let end = self.name.as_bytes().len();
-        self.name.push(b"/");
         while let Some((&section, rest)) = self.sections.split_first() {
             let components = section.components();
             if components > depth || section.kind() == Kind::Regex {
                 break;
             }
             self.sections = rest;
-            let at_depth = components == 0 || components == depth;
-            if at_depth && section.applies_to(self.name.as_c_str()) {
-                self.apply(section.config());
+            if components == 0 {
+                self.apply(section.config(), section.config());
+            } else if components == depth && self.is_for_here(section) {
+                self.apply(section.config(), self.for_release(section));
             }
         }
-        self.name.truncate(end);
+    }
+
+    fn is_for_here(&self, section: Section<'_>) -> bool {
+        let here = self.name_here();
+        if section.kind() == Kind::Path {
+            return section.name().to_bytes().strip_suffix(b"/") == Some(here);
+        }
+        let mut dir = PoolPath::with_room(self.r.pool(), here.len() + 1);
+        dir.push(here);
+        dir.push(b"/");
+        section.applies_to(dir.as_c_str())
     }
 
     fn apply_htaccess(&mut self) -> Result<(), Answer> {
         if !self.options.allow_htaccess() {
             return Ok(());
         }
-        let end = self.file.as_bytes().len();
-        self.file.push(b"/");
-        let found = self.r.htaccess(&self.options, self.file.as_c_str())?;
-        self.file.truncate(end);
+        let (r, options) = (self.r, self.options);
+        let end = self.file_here().count_bytes();
+        let found = match &mut self.file {
+            Some(dir) => {
+                dir.push(b"/");
+                let found = r.htaccess(&options, dir.as_c_str());
+                dir.truncate(end);
+                found?
+            }
+            None => None,
+        };
         if let Some(config) = found {
-            self.apply(config);
+            self.apply(config, config);
         }
         Ok(())
     }
@@ -392,26 +432,107 @@ impl<'r> Way<'r> {
     /// The regex sections, which are held against the whole name.
     fn regexes(&mut self) {
         let r = self.r;
+        if self.sections.is_empty() {
+            return;
+        }
+        let name = if self.is_at_end() {
+            self.name
+        } else {
+            let mut name = PoolPath::with_room(r.pool(), self.at);
+            name.push(self.name_here());
+            name.finish()
+        };
         for &section in self.sections {
-            let capture = |name, value: &[u8]| {
-                let value = CString::new(value).unwrap_or_default();
-                r.set_env(name, r.pool().put_text(&value));
+            let capture = |variable, value: &[u8]| {
+                let mut copy = PoolPath::with_room(r.pool(), value.len());
+                copy.push(value);
+                r.set_env(variable, copy.finish());
             };
-            if section.matches(self.name.as_c_str(), capture) {
-                self.apply(section.config());
+            if section.matches(name, capture) {
+                self.apply(section.config(), section.config());
             }
         }
     }
 
-    fn apply(&mut self, config: DirConfig<'r>) {
-        self.options.merge(config);
-        self.merges.add(config);
+    /// What `section`, which applies here, says for the release: where modules remember its path, that is
+    /// to be the path in the release.
+    fn for_release(&self, section: Section<'r>) -> DirConfig<'r> {
+        let own = section.config();
+        let Some(site) = self.visit.pin().site.filter(|_| self.is_linked) else {
+            return own;
+        };
+        if !site.reruns.concern(section) {
+            return own;
+        }
+        let Some(path) = self.path_for(section) else {
+            return own;
+        };
+        match site.reruns.run(section, path, self.r.pool()) {
+            None => own,
+            Some(Ok(config)) => config,
+            Some(Err(error)) => {
+                log!(
+                    self.r,
+                    Error,
+                    "RD23: <Directory \"{}\"> cannot be made for {}: {error}",
+                    section.name().to_string_lossy(),
+                    path.to_string_lossy()
+                );
+                own
+            }
+        }
     }
-}
 
-/// The text from `at` on, with its NUL.
-fn rest_of(text: &CStr, at: usize) -> &CStr {
-    CStr::from_bytes_with_nul(&text.to_bytes_with_nul()[at..]).unwrap_or_default()
+    /// The path that `section` is to be made for: the directory in the release. For a section above the
+    /// link that is the target, unless the section's path is above that too.
+    fn path_for(&self, section: Section<'r>) -> Option<&'r CStr> {
+        let pool = self.r.pool();
+        let (target, tail) = match self.link {
+            Some(link) => (link.target, &self.name_here()[link.name.count_bytes()..]),
+            None => {
+                let (link, _) = self.visit.pin().link_of(self.name.to_bytes())?;
+                if section.applies_on_the_way_to(link.target) {
+                    return None;
+                }
+                (link.target, &b""[..])
+            }
+        };
+        let target = target.to_bytes();
+        let target = target.strip_suffix(b"/").unwrap_or(target);
+        let mut path = PoolPath::with_room(pool, target.len() + tail.len() + 1);
+        path.push(target);
+        path.push(tail);
+        path.push(b"/");
+        Some(path.finish())
+    }
+
+    /// `own`: the section or file that says it; `config`: what it says here.
+    fn apply(&mut self, own: DirConfig<'r>, config: DirConfig<'r>) {
+        self.options.merge(config);
+        self.merges.add(own, config);
+    }
+
+    /// The file has its final name.
+    fn finish(mut self) -> Merges<'r> {
+        let named = self
+            .r
+            .filename()
+            .filter(|_| self.is_named && self.is_at_end() && self.file.is_none());
+        match named {
+            Some(file) => self.r.settle_filename(file),
+            None => {
+                if self.is_linked {
+                    let link = self.visit.pin().link_of(self.name_here());
+                    self.link = link.map(|(link, _)| link);
+                }
+                self.file_here();
+                if let Some(file) = self.file {
+                    self.r.settle_filename(file.finish());
+                }
+            }
+        }
+        self.merges
+    }
 }
 
 /// The merges on the way. As long as they are those of the request that this one came from, step by
@@ -433,11 +554,11 @@ impl<'r> Merges<'r> {
             known: known.map_or(&[], |walk| walk.steps),
             differs: known.is_none(),
             merged: None,
-            steps: PoolVec::new(r.pool(), 8),
+            steps: PoolVec::new(r.pool(), 4),
         }
     }
 
-    fn add(&mut self, matched: DirConfig<'r>) {
+    fn add(&mut self, matched: DirConfig<'r>, config: DirConfig<'r>) {
         let known = self.known.split_first();
         let merged = match known.filter(|(step, _)| !self.differs && step.matched == matched) {
             Some((step, rest)) => {
@@ -447,8 +568,8 @@ impl<'r> Merges<'r> {
             None => {
                 self.differs = true;
                 match self.merged {
-                    Some(merged) => merged.merge(self.r.pool(), matched),
-                    None => matched,
+                    Some(merged) => merged.merge(self.r.pool(), config),
+                    None => config,
                 }
             }
         };

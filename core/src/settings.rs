@@ -205,7 +205,11 @@ mod tests {
         assert_eq!(parse("link"), Ok(Sections::Link));
         assert_eq!(parse("Target"), Ok(Sections::Target));
         for bad in ["", "both", "On", "/srv"] {
-            assert!(parse(bad).expect_err(bad).ends_with("allowed is Auto, Link or Target"));
+            assert!(
+                parse(bad)
+                    .expect_err(bad)
+                    .ends_with("allowed is Auto, Link or Target")
+            );
         }
     }
 
@@ -216,7 +220,11 @@ mod tests {
         assert_eq!(parse("/srv/app/"), Ok(Some(c("/srv/app"))));
         assert_eq!(parse("none"), Ok(None));
         for bad in ["", "srv/app", "/", "Off"] {
-            assert!(parse(bad).expect_err(bad).ends_with("allowed is absolute paths, or None"));
+            assert!(
+                parse(bad)
+                    .expect_err(bad)
+                    .ends_with("allowed is absolute paths, or None")
+            );
         }
     }
 

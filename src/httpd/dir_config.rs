@@ -1,16 +1,18 @@
 //! Per-directory configuration: what a `<Directory>` section, an .htaccess file, or the merge of
 //! several of them says.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
+
+use realdoc_core::names::below;
 
 use super::pool::Pool;
 use super::{module, raw};
 use crate::pin::Link;
 
 /// A vector of per-directory configuration (`ap_conf_vector_t`) that lives for `'c`.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(crate) struct DirConfig<'c> {
     raw: NonNull<raw::ap_conf_vector_t>,
@@ -34,8 +36,7 @@ impl<'c> DirConfig<'c> {
     pub(crate) fn merge(self, pool: Pool<'c>, add: DirConfig<'c>) -> DirConfig<'c> {
         // SAFETY: the pool and both vectors are alive. httpd's modules only read what they merge.
         unsafe {
-            let merged =
-                raw::ap_merge_per_dir_configs(pool.as_ptr(), self.as_ptr(), add.as_ptr());
+            let merged = raw::ap_merge_per_dir_configs(pool.as_ptr(), self.as_ptr(), add.as_ptr());
             DirConfig::from_raw(NonNull::new_unchecked(merged))
         }
     }
@@ -78,14 +79,16 @@ impl<'c> DirConfig<'c> {
         let core = self.core();
         // SAFETY: core's part is null or alive, and so is the name in it.
         unsafe {
-            let name = core.as_ref().map_or(ptr::null(), |_| (*core).d.cast_const());
+            let name = core
+                .as_ref()
+                .map_or(ptr::null(), |_| (*core).d.cast_const());
             (!name.is_null()).then(|| CStr::from_ptr(name))
         }
     }
 }
 
 /// A `<Directory>` section of a server: its configuration, and where it applies.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(crate) struct Section<'c>(DirConfig<'c>);
 
@@ -101,12 +104,6 @@ pub(crate) enum Kind {
 }
 
 impl<'c> Section<'c> {
-    /// # Safety
-    /// `config` is that of a `<Directory>` section of a server.
-    pub(super) unsafe fn new(config: DirConfig<'c>) -> Self {
-        Section(config)
-    }
-
     pub(crate) fn config(self) -> DirConfig<'c> {
         self.0
     }
@@ -150,6 +147,26 @@ impl<'c> Section<'c> {
             }
     }
 
+    /// Whether it applies to requests for files in `dir`, a path without a slash at its end.
+    pub(crate) fn applies_on_the_way_to(self, dir: &CStr) -> bool {
+        let with_slash = CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
+        match self.kind() {
+            Kind::Path => below(dir.to_bytes(), self.name().to_bytes()).is_some(),
+            Kind::Regex => [dir, &with_slash]
+                .into_iter()
+                .any(|name| self.matches(name, |_, _| {})),
+            Kind::Pattern => with_slash
+                .to_bytes()
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte == b'/')
+                .any(|(at, _)| {
+                    let above = CString::new(&with_slash.to_bytes()[..=at]).unwrap_or_default();
+                    self.applies_to(&above)
+                }),
+        }
+    }
+
     /// Whether a regex section applies to the file or directory `name`; what its named groups matched
     /// goes to `capture`.
     pub(crate) fn matches(self, name: &CStr, mut capture: impl FnMut(&'c CStr, &[u8])) -> bool {
@@ -167,7 +184,10 @@ impl<'c> Section<'c> {
                 }
                 _ => &[],
             };
-            let none = raw::ap_regmatch_t { rm_so: -1, rm_eo: -1 };
+            let none = raw::ap_regmatch_t {
+                rm_so: -1,
+                rm_eo: -1,
+            };
             let mut groups = [none; MAX_GROUPS];
             let groups = &mut groups[..names.len().min(MAX_GROUPS)];
             let failed = raw::ap_regexec(
@@ -181,7 +201,9 @@ impl<'c> Section<'c> {
                 return false;
             }
             for (group, group_name) in groups.iter().zip(names) {
-                let range = usize::try_from(group.rm_so).ok().zip(group.rm_eo.try_into().ok());
+                let range = usize::try_from(group.rm_so)
+                    .ok()
+                    .zip(group.rm_eo.try_into().ok());
                 let value = range.and_then(|(from, to)| name.to_bytes().get(from..to));
                 if let Some(value) = value.filter(|_| !group_name.is_null()) {
                     capture(CStr::from_ptr(*group_name), value);

@@ -31,7 +31,6 @@ pub(crate) struct Order(c_int);
 impl Order {
     pub(crate) const REALLY_FIRST: Order = Order(raw::APR_HOOK_REALLY_FIRST);
     pub(crate) const MIDDLE: Order = Order(raw::APR_HOOK_MIDDLE as c_int);
-    pub(crate) const LAST: Order = Order(raw::APR_HOOK_LAST as c_int);
     /// Before core's own, which run at REALLY_LAST.
     pub(crate) const BEFORE_CORE: Order = Order(raw::APR_HOOK_REALLY_LAST as c_int - 1);
 }
@@ -100,8 +99,6 @@ impl Hooks {
     }
 
     request_hooks! {
-        /// A request has been made: an initial one, a subrequest or a redirect.
-        create_request => ap_hook_create_request, DECLINED;
         /// An initial request or a redirect has been read.
         post_read_request => ap_hook_post_read_request, DECLINED;
         /// From the URL to a file name.

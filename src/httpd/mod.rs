@@ -7,6 +7,7 @@
 mod auth;
 mod boundary;
 mod command;
+mod conftree;
 mod dir_config;
 #[cfg(feature = "test-hooks")]
 mod faults;
@@ -15,6 +16,7 @@ mod log;
 mod path;
 mod pool;
 mod request;
+mod rerun;
 mod server;
 mod shared;
 
@@ -26,6 +28,7 @@ pub(crate) use log::{Level, Log, log};
 pub(crate) use path::{PoolPath, PoolVec};
 pub(crate) use pool::Pool;
 pub(crate) use request::{File, FileType, Request};
+pub(crate) use rerun::Reruns;
 pub(crate) use server::{Server, ServerId};
 pub(crate) use shared::retained_slice;
 

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::process;
+use std::sync::Arc;
 
 use super::raw;
 
@@ -131,6 +132,29 @@ impl<'p> Pool<'p> {
         unsafe { raw::apr_palloc(self.raw, size as raw::apr_size_t) }.cast()
     }
 
+    /// Keeps `value` alive until the pool is cleared, in whatever thread that is.
+    pub(super) fn hold<T: Send + Sync + 'static>(self, value: Arc<T>) -> &'p T {
+        unsafe extern "C" fn let_go<T>(value: *mut c_void) -> raw::apr_status_t {
+            // SAFETY: it is what `hold` registered with this very function; APR runs a cleanup once.
+            super::boundary::boundary("a pool's cleanup", std::ptr::null(), (), || unsafe {
+                drop(Arc::from_raw(value.cast::<T>()));
+            });
+            0
+        }
+        let value = Arc::into_raw(value);
+        // SAFETY: the pool is alive; the cleanup gets the pointer that it expects, and `value` lives
+        // until then.
+        unsafe {
+            raw::apr_pool_cleanup_register(
+                self.raw,
+                value.cast_mut().cast(),
+                Some(let_go::<T>),
+                Some(raw::apr_pool_cleanup_null),
+            );
+            &*value
+        }
+    }
+
     pub(super) fn as_ptr(self) -> *mut raw::apr_pool_t {
         self.raw
     }
@@ -145,5 +169,37 @@ impl<'p> Pool<'p> {
                 text.len() as raw::apr_size_t,
             )
         }
+    }
+}
+
+/// A pool of ours, apart from all others: any thread can clear it at any time.
+pub(super) struct OwnPool(*mut raw::apr_pool_t);
+
+// SAFETY: a pool belongs to no thread; only one at a time can use it, and `pool` is what lends it.
+unsafe impl Send for OwnPool {}
+
+impl OwnPool {
+    /// A new one. When memory is out it does as `like` does.
+    pub(super) fn new(like: Pool<'_>) -> Self {
+        let mut raw = std::ptr::null_mut();
+        // SAFETY: `like` is alive. Without an allocator the new pool makes its own.
+        unsafe {
+            let abort = raw::apr_pool_abort_get(like.raw);
+            raw::apr_pool_create_unmanaged_ex(&raw mut raw, abort, std::ptr::null_mut());
+        }
+        OwnPool(raw)
+    }
+
+    /// The pool, for as long as it is there.
+    pub(super) fn pool(&self) -> Pool<'_> {
+        // SAFETY: it lives as long as `self`, which is one thread's (it is not `Sync`).
+        unsafe { Pool::from_raw(self.0) }
+    }
+}
+
+impl Drop for OwnPool {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and what was lent of it has come back.
+        unsafe { raw::apr_pool_destroy(self.0) }
     }
 }

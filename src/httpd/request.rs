@@ -94,7 +94,8 @@ impl<'r> Request<'r> {
 
     /// Whether it came from a client, and not from another request.
     pub(crate) fn is_initial(self) -> bool {
-        self.parent().is_none()
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).main.is_null() && (*self.as_ptr()).prev.is_null() }
     }
 
     /// The document root in force for this request.
@@ -231,7 +232,11 @@ impl<'r> Request<'r> {
     pub(crate) fn set_env(self, name: &'r CStr, value: &'r CStr) {
         // SAFETY: the table is the request's, and the strings live as long.
         unsafe {
-            raw::apr_table_setn((*self.as_ptr()).subprocess_env, name.as_ptr(), value.as_ptr());
+            raw::apr_table_setn(
+                (*self.as_ptr()).subprocess_env,
+                name.as_ptr(),
+                value.as_ptr(),
+            );
         }
     }
 

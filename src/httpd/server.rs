@@ -97,7 +97,9 @@ impl<'s> Server<'s> {
     /// The names of .htaccess files (`AccessFileName`).
     pub(super) fn access_name(self) -> *const std::ffi::c_char {
         // SAFETY: core's configuration is alive; it always has the name.
-        self.core().map_or(std::ptr::null(), |core| unsafe { (*core).access_name.cast_const() })
+        self.core().map_or(std::ptr::null(), |core| unsafe {
+            (*core).access_name.cast_const()
+        })
     }
 
     fn core(self) -> Option<*const raw::core_server_config> {

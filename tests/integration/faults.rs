@@ -21,11 +21,7 @@ const CREATED: usize = REQUESTS.len() + 2;
 const READ: usize = REQUESTS.len() + 1;
 
 /// The places on a request's way, and how often [`REQUESTS`] come by.
-const HOOKS: [(&str, usize); 3] = [
-    ("create_request", CREATED),
-    ("post_read_request", READ),
-    ("translate_name", CREATED),
-];
+const HOOKS: [(&str, usize); 2] = [("post_read_request", READ), ("translate_name", CREATED)];
 
 /// A server to be that has a site in release `42`. At `place` the module panics.
 fn prepare(mpm: Mpm, place: &str) -> (Builder, Releases) {

@@ -1,0 +1,200 @@
+//! The configuration's text, which httpd keeps as a tree, and the way back to it from the
+//! sections that were made of it. For post_config.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
+use std::hash::Hash;
+use std::iter::successors;
+use std::ptr::{null, null_mut};
+
+use super::dir_config::{Kind, Section};
+use super::pool::{OwnPool, Pool};
+use super::raw;
+use super::server::Server;
+
+/// A directive or a container, in a configuration that lives for `'c`.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'c>(&'c raw::ap_directive_t);
+
+impl<'c> Node<'c> {
+    /// # Safety
+    /// `node` is null or of a tree that stays as it is for `'c`, and this is post_config.
+    unsafe fn from_raw(node: *const raw::ap_directive_t) -> Option<Self> {
+        // SAFETY: as the caller promises.
+        unsafe { node.as_ref() }.map(Node)
+    }
+
+    pub(super) fn raw(self) -> &'c raw::ap_directive_t {
+        self.0
+    }
+
+    /// The name as its module spells it, a container's with the `<`.
+    pub(super) fn name(self) -> &'c CStr {
+        // SAFETY: each node has a name.
+        unsafe { CStr::from_ptr(self.0.directive) }
+    }
+
+    /// The file that it stands in. (httpd forgets it at the end of post_config where a macro
+    /// made the node; mod_macro.c, use_macro.)
+    pub(super) fn file(self) -> &'c CStr {
+        // SAFETY: each node has a file.
+        unsafe { CStr::from_ptr(self.0.filename) }
+    }
+
+    /// What a container holds, one level deep.
+    pub(super) fn children(self) -> impl Iterator<Item = Self> {
+        // SAFETY: nodes lead to nodes of the same tree.
+        unsafe { Self::level(self.0.first_child) }
+    }
+
+    /// `first` and its followers.
+    ///
+    /// # Safety
+    /// As for `from_raw`.
+    unsafe fn level(first: *const raw::ap_directive_t) -> impl Iterator<Item = Self> {
+        // SAFETY: as the caller promises.
+        let first = unsafe { Self::from_raw(first) };
+        // SAFETY: nodes lead to nodes of the same tree.
+        successors(first, |node| unsafe { Self::from_raw(node.0.next) })
+    }
+
+    /// The path of a `<Directory>` section, as core makes it; `None`: a regex (core.c, dirsection).
+    fn directory(self, scratch: Pool<'_>) -> Option<&CStr> {
+        let pool = scratch.as_ptr();
+        let mut args = self.0.args;
+        // SAFETY: each node has arguments, if only "". `ap_getword_conf` moves `args` on in
+        // them, and copies into the pool.
+        let path = unsafe {
+            let text = CStr::from_ptr(args).to_bytes();
+            let end = text.iter().rposition(|&byte| byte == b'>')?;
+            args = raw::apr_pstrmemdup(pool, args, end as raw::apr_size_t);
+            CStr::from_ptr(raw::ap_getword_conf(pool, &mut args))
+        };
+        if path == c"~" || path == c"/" {
+            return (path == c"/").then_some(path);
+        }
+        // The status is of no use: what cannot be merged has stopped httpd's start.
+        let mut merged = null_mut();
+        // SAFETY: the path is a string, and so is what comes back, if anything.
+        unsafe {
+            let flags = raw::APR_FILEPATH_TRUENAME as raw::apr_int32_t;
+            raw::apr_filepath_merge(&mut merged, null(), path.as_ptr(), flags, pool);
+            (!merged.is_null()).then(|| CStr::from_ptr(merged))
+        }
+    }
+}
+
+/// Where in the text the `<Directory>` sections of all servers stand, except those by a regex.
+pub(super) struct Sources<'c>(HashMap<Section<'c>, (Server<'c>, Node<'c>)>);
+
+impl<'c> Sources<'c> {
+    /// Finds the sections.
+    ///
+    /// httpd keeps no way from a section to its text, but it keeps sections of one path in
+    /// the order of the text (ap_core_reorder_directories is stable). So the nth section of a
+    /// path is the nth of this path in the tree.
+    pub(super) fn find(main: Server<'c>, pool: Pool<'_>) -> Self {
+        let scratch = OwnPool::new(pool);
+        let mut text = Text::default();
+        // SAFETY: httpd has read its configuration, and keeps the tree as long as that.
+        let root = unsafe { Node::level(raw::ap_conftree) };
+        root.for_each(|node| text.read(node, None, scratch.pool()));
+
+        let mut sources = HashMap::new();
+        let mut note = |server, nodes, sections: Vec<Section<'c>>| {
+            let sections = sections.into_iter().filter(|s| s.kind() != Kind::Regex);
+            let sections = sections.map(|section| (key(section.name()), section));
+            for (node, section) in pairs(nodes, sections.collect()) {
+                sources.insert(section, (server, node));
+            }
+        };
+        note(main, text.main, main.sections().to_vec());
+        let shared: HashSet<_> = main.sections().iter().copied().collect();
+        for (nodes, server) in pairs(text.virtual_hosts, virtual_hosts(main)) {
+            // A virtual host's list has the main server's sections too, the very same.
+            let own = server.sections().iter().copied();
+            note(server, nodes, own.filter(|s| !shared.contains(s)).collect());
+        }
+        Sources(sources)
+    }
+
+    /// The server that `section` was read for, and its node. `None`: a section by a regex,
+    /// or one whose path the text has more often or less often than the server, as where another
+    /// module has added a section.
+    pub(super) fn of(&self, section: Section<'c>) -> Option<(Server<'c>, Node<'c>)> {
+        self.0.get(&section).copied()
+    }
+}
+
+/// Sections' nodes with their paths, in the order of the text.
+type Nodes<'c> = Vec<(CString, Node<'c>)>;
+
+/// Where a virtual host begins: file and line. (A file can be included twice.)
+type Definition = (CString, u32);
+
+/// The `<Directory>` sections of the text.
+#[derive(Default)]
+struct Text<'c> {
+    main: Nodes<'c>,
+    /// In the order of the text.
+    virtual_hosts: Vec<(Definition, Nodes<'c>)>,
+}
+
+impl<'c> Text<'c> {
+    /// Reads a node, with what it holds. `host`: the place of the virtual host that it stands in.
+    fn read(&mut self, node: Node<'c>, host: Option<usize>, scratch: Pool<'_>) {
+        let mut inner_host = host;
+        if node.name() == c"<Directory" {
+            let nodes = match host {
+                None => &mut self.main,
+                Some(host) => &mut self.virtual_hosts[host].1,
+            };
+            nodes.extend(node.directory(scratch).map(|path| (key(path), node)));
+        } else if node.name() == c"<VirtualHost" {
+            inner_host = Some(self.virtual_hosts.len());
+            let definition = (node.file().to_owned(), node.raw().line_num as u32);
+            self.virtual_hosts.push((definition, Vec::new()));
+        }
+        for child in node.children() {
+            self.read(child, inner_host, scratch);
+        }
+    }
+}
+
+/// The virtual hosts, in the order of the text.
+fn virtual_hosts(main: Server<'_>) -> Vec<(Definition, Server<'_>)> {
+    let hosts = main.all().skip(1).filter_map(|server| {
+        // SAFETY: the server is alive, and in post_config the file's name too.
+        unsafe {
+            let raw = server.as_ptr();
+            let file = (*raw).defn_name;
+            let file = (!file.is_null()).then(|| CStr::from_ptr(file).to_owned())?;
+            Some(((file, (*raw).defn_line_number), server))
+        }
+    });
+    let mut hosts: Vec<_> = hosts.collect();
+    // httpd puts each new one first (core.c, virtualhost_section).
+    hosts.reverse();
+    hosts
+}
+
+/// A directory's path without its trailing slash, which core adds where it is missing.
+fn key(path: &CStr) -> CString {
+    let path = path.to_bytes();
+    let path = path.strip_suffix(b"/").unwrap_or(path);
+    CString::new(path).unwrap_or_default()
+}
+
+/// Pairs the nth of each key on the left with the nth on the right, for keys that both have
+/// equally often.
+fn pairs<K: Eq + Hash, L, R>(left: Vec<(K, L)>, right: Vec<(K, R)>) -> Vec<(L, R)> {
+    let mut groups: HashMap<K, (Vec<L>, Vec<R>)> = HashMap::new();
+    for (key, value) in left {
+        groups.entry(key).or_default().0.push(value);
+    }
+    for (key, value) in right {
+        groups.entry(key).or_default().1.push(value);
+    }
+    let equal = groups.into_values().filter(|(l, r)| l.len() == r.len());
+    equal.flat_map(|(l, r)| l.into_iter().zip(r)).collect()
+}

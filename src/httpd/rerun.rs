@@ -1,0 +1,341 @@
+//! A `<Directory>` section's directives, run again for another path.
+//!
+//! Some modules remember the path that their part of a section was made for: mod_rewrite
+//! strips it from the file name, mod_autoindex puts it before its patterns, mod_dav takes it
+//! for the repository's root. Where a section of the link's name is applied to a release, these
+//! parts must be made for the release's path, and by the section's own directives, since only
+//! the module knows what is in its part.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString, c_int};
+use std::ptr::{NonNull, null};
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+
+use super::conftree::{Node, Sources};
+use super::dir_config::{DirConfig, Kind, Section};
+use super::module::slot_of;
+use super::pool::{OwnPool, Pool};
+use super::raw;
+use super::server::Server;
+
+/// A module whose part of a section remembers the section's path.
+///
+/// Its directives can be run again, in any thread: they write to nothing but that part.
+/// mod_lua is not one of them: it never looks at the path that it remembers, and writes to
+/// what all threads share.
+struct Rememberer {
+    name: &'static CStr,
+    /// Whether a path that is a pattern counts, too. mod_rewrite compares it with the file name
+    /// byte by byte, in vain; to mod_dav it is just a name.
+    uses_patterns: bool,
+}
+
+const REMEMBERERS: [Rememberer; 3] = [
+    Rememberer {
+        name: c"mod_rewrite.c",
+        uses_patterns: false,
+    },
+    Rememberer {
+        name: c"mod_autoindex.c",
+        uses_patterns: true,
+    },
+    Rememberer {
+        name: c"mod_dav.c",
+        uses_patterns: false,
+    },
+];
+
+/// Containers whose directives belong to the section around them.
+const TRANSPARENT: [&CStr; 2] = [c"<Limit", c"<LimitExcept"];
+
+/// Containers that are sections of their own, whose path is none of a directory.
+const SECTIONS: [&CStr; 5] = [c"<Files", c"<FilesMatch", c"<If", c"<ElseIf", c"<Else"];
+
+/// The `<Directory>` sections that cannot be applied to another path as they are.
+///
+/// It lives with the configuration: what it holds points into it.
+pub(crate) struct Reruns(HashMap<*const raw::ap_conf_vector_t, Rerun>);
+
+struct Rerun {
+    server: *mut raw::server_rec,
+    /// The modules that remember the section's path.
+    modules: Vec<*const raw::module>,
+    /// The first of the section's directives of these modules.
+    directives: *const raw::ap_directive_t,
+    /// What was made last, most likely for the path that the next request asks for too.
+    last: ArcSwapOption<Made>,
+}
+
+// SAFETY: the pointers lead to the configuration and to copies of parts of it, to which nobody
+// writes after post_config.
+unsafe impl Send for Reruns {}
+// SAFETY: as above.
+unsafe impl Sync for Reruns {}
+
+/// A section for another path.
+struct Made {
+    path: CString,
+    config: NonNull<raw::ap_conf_vector_t>,
+    /// Where `config` and all that is new in it lives.
+    _pool: OwnPool,
+}
+
+// SAFETY: nobody writes to it, nor uses its pool, once it is made.
+unsafe impl Send for Made {}
+// SAFETY: as above.
+unsafe impl Sync for Made {}
+
+/// A structure of httpd's that we make. What a newer httpd has added to it is zero.
+#[repr(C)]
+struct Padded<T> {
+    known: T,
+    added: [usize; 16],
+}
+
+impl Reruns {
+    /// Those of all servers, for post_config; `pool` is the configuration's. Where directives
+    /// cannot be run again, `tell` is told why, and the section stays as it is.
+    pub(crate) fn find<'c>(
+        main: Server<'c>,
+        pool: Pool<'c>,
+        mut tell: impl FnMut(Server<'c>, Section<'c>, &str),
+    ) -> Self {
+        let sources = Sources::find(main, pool);
+        let mut seen = HashSet::new();
+        let mut reruns = HashMap::new();
+        for server in main.all() {
+            for section in server.sections().iter().copied() {
+                if !seen.insert(section) {
+                    continue;
+                }
+                match Rerun::of(section, &sources, pool) {
+                    Ok(Some(rerun)) => {
+                        reruns.insert(section.config().as_ptr().cast_const(), rerun);
+                    }
+                    Ok(None) => {}
+                    Err(error) => tell(server, section, &error),
+                }
+            }
+        }
+        Reruns(reruns)
+    }
+
+    /// Whether there is anything to run again for `section`.
+    pub(crate) fn concern(&self, section: Section<'_>) -> bool {
+        self.0.contains_key(&section.config().as_ptr().cast_const())
+    }
+
+    /// The configuration of `section` for `path`, a directory with a slash at its end, to be used
+    /// as long as `pool` lives. `None`: the section's own serves.
+    ///
+    /// # Errors
+    /// A module refuses its directive, and says why.
+    pub(crate) fn run<'r>(
+        &self,
+        section: Section<'r>,
+        path: &CStr,
+        pool: Pool<'r>,
+    ) -> Option<Result<DirConfig<'r>, String>> {
+        let rerun = self.0.get(&section.config().as_ptr().cast_const());
+        let rerun = rerun.filter(|_| section.name() != path)?;
+        let last = rerun.last.load_full();
+        let made = match last.filter(|made| made.path.as_c_str() == path) {
+            Some(made) => made,
+            // SAFETY: the section is alive, hence all of its configuration.
+            None => match unsafe { rerun.make(section.config().as_ptr(), path, pool) } {
+                Ok(made) => {
+                    let made = Arc::new(made);
+                    rerun.last.store(Some(Arc::clone(&made)));
+                    made
+                }
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        let made = pool.hold(made);
+        // SAFETY: it is a complete vector, and held as long as the pool.
+        Some(Ok(unsafe { DirConfig::from_raw(made.config) }))
+    }
+}
+
+impl Rerun {
+    fn of<'c>(
+        section: Section<'c>,
+        sources: &Sources<'c>,
+        pool: Pool<'c>,
+    ) -> Result<Option<Self>, String> {
+        let modules = rememberers_in(section);
+        if modules.is_empty() {
+            return Ok(None);
+        }
+        let (server, node) = sources.of(section).ok_or("its text is not found")?;
+        let mut nodes = Vec::new();
+        select(node, &modules, &mut nodes)?;
+        for module in &modules {
+            if !nodes.iter().any(|node| owners(*node).contains(module)) {
+                return Err(format!("its text has no directive of {}", name(*module)));
+            }
+        }
+        Ok(Some(Rerun {
+            server: server.as_ptr(),
+            modules,
+            directives: chain(&nodes, pool),
+            last: ArcSwapOption::empty(),
+        }))
+    }
+
+    /// Runs the directives for `path`.
+    ///
+    /// # Safety
+    /// `section` is the one that this was found for, and alive with its configuration.
+    unsafe fn make(
+        &self,
+        section: *mut raw::ap_conf_vector_t,
+        path: &CStr,
+        like: Pool<'_>,
+    ) -> Result<Made, String> {
+        let pool = OwnPool::new(like);
+        // By a pool of its own for what is needed only now, modules see that this is no
+        // .htaccess file (core.c, ap_check_cmd_context).
+        let scratch = OwnPool::new(like);
+        let mut parms: Padded<raw::cmd_parms> = Padded {
+            // SAFETY: numbers and pointers can be zero.
+            known: unsafe { std::mem::zeroed() },
+            added: [0; 16],
+        };
+        let known = &raw mut parms.known;
+        // SAFETY: httpd does this for .htaccess files too, while other threads serve. What is
+        // written to is ours: `parms`, the pools and what is made in them. What all threads share is
+        // only read: nodes, httpd's table of directives, and the server, where httpd finds these
+        // modules' parts, which have been there since it was read.
+        unsafe {
+            // As in a <Directory> section (core.c, dirsection).
+            (*known).override_ = (raw::OR_ALL | raw::ACCESS_CONF) as c_int;
+            (*known).override_opts = (raw::OPT_ALL | raw::OPT_SYM_OWNER | raw::OPT_MULTI) as c_int;
+            (*known).limited = -1;
+            (*known).server = self.server;
+            (*known).pool = pool.pool().as_ptr();
+            (*known).temp_pool = scratch.pool().as_ptr();
+            (*known).path = pool.pool().put_text(path).as_ptr().cast_mut();
+
+            let new = DirConfig::empty(scratch.pool());
+            let error = raw::ap_walk_config(self.directives.cast_mut(), known, new.as_ptr());
+            if !error.is_null() {
+                let at = (*known).directive;
+                return Err(format!(
+                    "{} ({}:{})",
+                    CStr::from_ptr(error).to_string_lossy(),
+                    CStr::from_ptr((*at).filename).to_string_lossy(),
+                    (*at).line_num
+                ));
+            }
+            let config = DirConfig::empty(pool.pool()).as_ptr();
+            // How long a vector is, is httpd's secret; each module's place in it is not.
+            let mut module = raw::ap_top_module;
+            while !module.is_null() {
+                *slot_of(module, config) = *slot_of(module, section);
+                module = (*module).next;
+            }
+            for module in &self.modules {
+                *slot_of(*module, config) = *slot_of(*module, new.as_ptr());
+            }
+            Ok(Made {
+                path: path.to_owned(),
+                config: NonNull::new_unchecked(config),
+                _pool: pool,
+            })
+        }
+    }
+}
+
+/// The modules that have a part in `section` which remembers its path and makes use of it.
+/// A section by a regex has no path.
+fn rememberers_in(section: Section<'_>) -> Vec<*const raw::module> {
+    let kind = section.kind();
+    REMEMBERERS
+        .iter()
+        .filter(|module| kind == Kind::Path || (kind == Kind::Pattern && module.uses_patterns))
+        .filter_map(|module| linked(module.name))
+        // SAFETY: httpd has loaded the module, and made the section later.
+        .filter(|module| unsafe { !(*slot_of(*module, section.config().as_ptr())).is_null() })
+        .collect()
+}
+
+/// A module that httpd has loaded.
+fn linked(name: &CStr) -> Option<*const raw::module> {
+    // SAFETY: httpd compares names in its list of modules.
+    let module = unsafe { raw::ap_find_linked_module(name.as_ptr()) };
+    (!module.is_null()).then_some(module.cast_const())
+}
+
+fn name<'m>(module: *const raw::module) -> Cow<'m, str> {
+    // SAFETY: the module is loaded, and has a name.
+    unsafe { CStr::from_ptr((*module).name) }.to_string_lossy()
+}
+
+/// The modules that have a directive of the node's name, and to which httpd therefore gives it.
+fn owners(node: Node<'_>) -> Vec<*const raw::module> {
+    let mut owners = Vec::new();
+    // SAFETY: httpd walks its list of modules, and answers with the first from `module` on
+    // that has the directive.
+    unsafe {
+        let mut module = raw::ap_top_module;
+        while !module.is_null()
+            && !raw::ap_find_command_in_modules(node.name().as_ptr(), &mut module).is_null()
+        {
+            owners.push(module.cast_const());
+            module = (*module).next;
+        }
+    }
+    owners
+}
+
+/// Adds the directives of `modules` that belong to the section `container` to `found`.
+fn select<'c>(
+    container: Node<'c>,
+    modules: &[*const raw::module],
+    found: &mut Vec<Node<'c>>,
+) -> Result<(), String> {
+    for node in container.children() {
+        let owners = owners(node);
+        if owners.iter().any(|owner| modules.contains(owner)) {
+            // Another module might not bear it.
+            if let Some(other) = owners.iter().find(|owner| !modules.contains(owner)) {
+                let directive = node.name().to_string_lossy();
+                return Err(format!("{directive} is also of {}", name(*other)));
+            }
+            found.push(node);
+        } else if TRANSPARENT.contains(&node.name()) {
+            select(node, modules, found)?;
+        } else if !SECTIONS.contains(&node.name()) {
+            let mut inside = Vec::new();
+            select(node, modules, &mut inside)?;
+            if let Some(inside) = inside.first() {
+                return Err(format!(
+                    "it is not known what {} in {}> belongs to",
+                    inside.name().to_string_lossy(),
+                    node.name().to_string_lossy()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies of the nodes, each leading to the next; the first of them.
+fn chain<'c>(nodes: &[Node<'c>], pool: Pool<'c>) -> *const raw::ap_directive_t {
+    nodes.iter().rev().fold(null(), |next, node| {
+        let copy = pool.put(Padded {
+            known: raw::ap_directive_t {
+                // httpd may forget it (`Node::file`).
+                filename: pool.put_text(node.file()).as_ptr(),
+                next: next.cast_mut(),
+                ..*node.raw()
+            },
+            added: [0; 16],
+        });
+        &raw const copy.known
+    })
+}
