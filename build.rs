@@ -106,7 +106,7 @@ fn check_version(include_dir: &std::path::Path) {
 
 fn bind(flags: &[String]) {
     // What is not read, and differs between httpd's and APR's own builds.
-    let opaque = "conn_rec|process_rec|apr_uri_t|apr_sockaddr_t|apr_bucket_brigade\
+    let opaque = "conn_rec|process_rec|apr_sockaddr_t|apr_bucket_brigade\
         |ap_filter_t|ap_logconf|htaccess_result|ap_configfile_t|server_addr_rec";
     let bindings = bindgen::Builder::default()
         .header("include/wrapper.h")
@@ -133,7 +133,9 @@ fn bind(flags: &[String]) {
             "ap_LINK_access_checker_t|ap_list_provider_names_t|apr_finfo_t|ap_regmatch_t",
         )
         .allowlist_function("ap_set_document_root|ap_document_root|ap_retained_data_(get|create)")
-        .allowlist_function("ap_hook_(post_read_request|translate_name|map_to_storage|post_config)")
+        .allowlist_function(
+            "ap_hook_(post_read_request|translate_name|map_to_storage|post_config|pre_config)",
+        )
         .allowlist_function("ap_state_query|realdoc_log.*")
         .allowlist_var("ap_conftree|ap_top_module|ACCESS_CONF")
         .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|RSRC_CONF|APR_HOOK_.*|AP_SQ_M.*")

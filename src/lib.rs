@@ -48,4 +48,6 @@ fn register(hooks: &Hooks) {
     hooks.map_to_storage(storage::enter, Order::REALLY_FIRST);
     // In the place of core's own walk.
     hooks.map_to_storage(storage::walk, Order::BEFORE_CORE);
+    // When mod_proxy has found its worker by the name that the configuration gives.
+    hooks.proxy_pre_request(storage::lead_proxied);
 }

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 
 use realdoc_core::docroot::{Docroot, Event};
 use realdoc_core::fs::OsFs;
-use realdoc_core::names::longest;
+use realdoc_core::names::{below, longest};
 use realdoc_core::resolve;
 use realdoc_core::switch::Snapshot;
 
@@ -16,7 +16,7 @@ use crate::config::ServerConfig;
 use crate::httpd::{Answer, Level, Log, Pool, Request, ServerId, log};
 use crate::site::Site;
 use crate::storage::Name;
-use crate::walk::Walk;
+use crate::walk::{Refusal, Walk};
 
 /// A symlink, by its configured name, and where it leads in this request.
 pub(crate) struct Link<'r> {
@@ -47,11 +47,19 @@ pub(crate) struct Pin<'r> {
     pub(crate) site: Option<&'r Site>,
     /// The docroot's way, if it leads through a symlink.
     pub(crate) docroot: Option<&'r Way<'r>>,
+    /// The docroot in another spelling, for as long as the URL is translated: what mod_rewrite makes with the
+    /// docroot is not to be taken for what a rule names by the same, real path.
+    marked: Option<&'r CStr>,
     /// All ways, the docroot's too.
     ways: Cell<Option<&'r Way<'r>>>,
 }
 
 impl<'r> Pin<'r> {
+    /// The document root while the URL is translated.
+    pub(crate) fn translating_root(&self) -> Option<&'r CStr> {
+        self.marked.or(self.docroot.map(|way| way.resolved))
+    }
+
     pub(crate) fn ways(&self) -> impl Iterator<Item = &'r Way<'r>> + Clone {
         std::iter::successors(self.ways.get(), |way| way.next)
     }
@@ -120,6 +128,10 @@ pub(crate) struct Visit<'r> {
     pub(crate) name: Cell<Option<Name<'r>>>,
     /// The root of an Alias under a link, as configured.
     pub(crate) context: Cell<Option<&'r CStr>>,
+    /// .htaccess files of the release had a say, or would have had one.
+    pub(crate) has_asked_htaccess: Cell<bool>,
+    /// The pinned link that was not to be followed.
+    pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.
     pub(crate) walk: Cell<Option<&'r Walk<'r>>>,
 }
@@ -131,6 +143,8 @@ impl<'r> Visit<'r> {
             is_translated: Cell::new(false),
             name: Cell::new(None),
             context: Cell::new(None),
+            has_asked_htaccess: Cell::new(false),
+            refused: Cell::new(None),
             walk: Cell::new(None),
         }
     }
@@ -188,8 +202,24 @@ fn inherit(r: Request<'_>) -> bool {
     let visit = r.parent().and_then(Request::visit);
     if let Some(visit) = visit {
         go_with(r, visit.pin());
+        if !r.is_subrequest() {
+            cut_docroot(r, visit.pin());
+        }
     }
     visit.is_some()
+}
+
+/// A RewriteRule of a directory may name a file by the docroot's name as configured. mod_rewrite makes a URL of that by
+/// cutting off the document root, which it does not see there: that is now the release's.
+fn cut_docroot(r: Request<'_>, pin: &Pin<'_>) {
+    let is_rewritten = pin.site.is_some_and(|site| site.by_link)
+        && r.parent().and_then(Request::handler) == Some(c"redirect-handler");
+    if let Some(docroot) = pin.docroot.filter(|_| is_rewritten) {
+        let name = docroot.name.to_bytes();
+        if below(r.uri().to_bytes(), name).is_some_and(|tail| !tail.is_empty()) {
+            r.cut_uri(name.len());
+        }
+    }
 }
 
 /// Apart from [`take`], so that what runs in three hooks of every request stays small.
@@ -229,8 +259,17 @@ pub(crate) fn go_with<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
         Some(visit) => visit.pin.set(pin),
         None => r.set_visit(r.pool().put(Visit::new(pin))),
     }
-    if let Some(docroot) = pin.docroot {
-        r.set_document_root(Some(docroot.resolved));
+    if let Some(root) = pin.translating_root() {
+        r.set_document_root(Some(root));
+    }
+}
+
+/// The URL has been translated: the document root in its right spelling.
+pub(crate) fn end_translation<'r>(r: Request<'r>, pin: &Pin<'r>) {
+    if let (Some(marked), Some(docroot)) = (pin.marked, pin.docroot) {
+        if r.document_root().map(CStr::as_ptr) == Some(marked.as_ptr()) {
+            r.set_document_root(Some(docroot.resolved));
+        }
     }
 }
 
@@ -249,7 +288,9 @@ fn take_for<'r>(r: Request<'r>, site: &'r Site, look: Look) -> &'r Pin<'r> {
     let server = r.server().id();
     let pool = r.pool();
     let pin = |docroot: Option<&'r Way<'r>>| {
+        let marked = docroot.filter(|_| site.marks_docroot);
         pool.put(Pin {
+            marked: marked.map(|way| pool.join(way.resolved, c"/.")),
             server,
             pool,
             site: Some(site),
@@ -257,7 +298,13 @@ fn take_for<'r>(r: Request<'r>, site: &'r Site, look: Look) -> &'r Pin<'r> {
             ways: Cell::new(docroot),
         })
     };
-    let docroot = || take_way(r, site, &site.docroot, look).map(|way| pool.put(way));
+    let docroot = || {
+        let mut way = take_way(r, site, &site.docroot, look)?;
+        if site.docroot_ends_with_slash {
+            way.resolved = pool.join(way.resolved, c"/");
+        }
+        Some(pool.put(way))
+    };
     if site.further.is_empty() {
         return pin(docroot());
     }
@@ -324,6 +371,7 @@ fn leave_alone(r: Request<'_>) {
             pool,
             site: None,
             docroot: None,
+            marked: None,
             ways: Cell::new(None),
         }),
     );
@@ -336,7 +384,10 @@ fn let_go(r: Request<'_>, pin: &Pin<'_>) -> bool {
     let Some(docroot) = pin.docroot else {
         return true;
     };
-    let is_ours = r.document_root().map(CStr::as_ptr) == Some(docroot.resolved.as_ptr());
+    let is_ours = [Some(docroot.resolved), pin.marked]
+        .into_iter()
+        .flatten()
+        .any(|root| r.document_root().map(CStr::as_ptr) == Some(root.as_ptr()));
     if is_ours {
         r.set_document_root(None);
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use realdoc_core::docroot::Docroot;
 use realdoc_core::fs::OsFs;
-use realdoc_core::names::renamed;
+use realdoc_core::names::{regex_is_about, renamed};
 use realdoc_core::resolve::{Mode, Resolved, resolve, starts_at_component};
 use realdoc_core::settings::Sections;
 
@@ -33,14 +33,14 @@ impl<'c> Report<'c> {
         }
     }
 
-    /// Tells of a virtual host, and answers whether the sections of the link's name apply to it.
+    /// Tells of a virtual host, and answers whose sections apply to it.
     pub(crate) fn add(
         &mut self,
         server: Server<'c>,
         docroot: &Docroot,
         further: &[Arc<Docroot>],
         choice: Sections,
-    ) -> bool {
+    ) -> Choice {
         let is_rehearsal = is_rehearsal();
         for (root, directive) in std::iter::once((docroot, "DocumentRoot"))
             .chain(further.iter().map(|root| (&**root, "RealdocLink")))
@@ -65,8 +65,15 @@ impl<'c> Report<'c> {
             .map(|section| (*section, names(*section, docroot.path(), resolved)))
             .collect();
         let (by_link, why) = choose(choice, &sections, resolved.is_some());
+        let made = Choice {
+            by_link,
+            // A pattern or regex may make a difference further below.
+            names_differ: sections
+                .iter()
+                .any(|(section, names)| section.kind() != Kind::Path || names.link != names.target),
+        };
         if is_rehearsal || resolved.is_none() {
-            return by_link;
+            return made;
         }
         if self.told_choices.insert((docroot, by_link)) {
             log!(
@@ -91,8 +98,17 @@ impl<'c> Report<'c> {
                 tell_left(server, section, by_link);
             }
         }
-        by_link
+        made
     }
+}
+
+/// Whose sections apply to a virtual host.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice {
+    /// Those of the link's name; else those of the release's.
+    pub(crate) by_link: bool,
+    /// It makes a difference.
+    pub(crate) names_differ: bool,
 }
 
 /// What a section is about.
@@ -106,11 +122,20 @@ struct Names {
 
 fn names(section: Section<'_>, docroot: &CStr, resolved: Option<&Resolved>) -> Names {
     let links = resolved.map_or(&[][..], |resolved| &resolved.links);
+    let target = resolved.is_some_and(|resolved| section.applies_on_the_way_to(&resolved.docroot))
+        || links.iter().any(|link| is_below(section, &link.target));
+    let may_be_below = || {
+        !target
+            && section.kind() == Kind::Regex
+            && links
+                .iter()
+                .any(|link| regex_is_about(section.name().to_bytes(), link.path.to_bytes()))
+    };
     Names {
         link: section.applies_on_the_way_to(docroot)
-            || links.iter().any(|link| is_below(section, &link.path)),
-        target: resolved.is_some_and(|resolved| section.applies_on_the_way_to(&resolved.docroot))
-            || links.iter().any(|link| is_below(section, &link.target)),
+            || links.iter().any(|link| is_below(section, &link.path))
+            || may_be_below(),
+        target,
     }
 }
 

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use realdoc_core::cell::{Cells, Slot};
 use realdoc_core::docroot::{Docroot, Policy};
+use realdoc_core::fs::{Fs, OsFs};
+use realdoc_core::names::Substitution;
 use realdoc_core::resolve::Mode;
 
 use crate::config::{ServerConfig, Settings};
-use crate::httpd::{Pool, Reruns, Server, auth_is_per_config, log, retained_slice};
+use crate::httpd::{Pool, Reruns, Server, auth_is_per_config, log, regex_mappings, retained_slice};
 use crate::report::Report;
 
 /// How many links have a cell of their own: 256 KiB, of which only touched pages
@@ -20,12 +22,16 @@ const SLOTS: usize = 16_384;
 /// What a virtual host's requests need.
 pub(crate) struct Site {
     pub(crate) docroot: Arc<Docroot>,
+    /// As configured; scripts may rely on it.
+    pub(crate) docroot_ends_with_slash: bool,
     /// Of `RealdocLink`.
     pub(crate) further: Vec<Arc<Docroot>>,
     pub(crate) policy: Policy,
     pub(crate) cells: Cells,
     /// Whether the `<Directory>` sections of the link's name apply; else those of the release's.
     pub(crate) by_link: bool,
+    /// Whether the docroot must be told from the same path in a rewrite rule ([`Pin::marked`](crate::pin::Pin)).
+    pub(crate) marks_docroot: bool,
     pub(crate) auth_is_per_config: bool,
     pub(crate) reruns: Arc<Reruns>,
 }
@@ -42,6 +48,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
             section.name().to_string_lossy()
         );
     }));
+    let maps_to_files = maps_to_files(pool);
     let mut report = Report::new();
     let mut docroots: HashMap<(CString, Mode), Arc<Docroot>> = HashMap::new();
     let mut docroot = |path: &CStr, mode: Mode| {
@@ -72,13 +79,15 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
                 .iter()
                 .map(|link| docroot(link, Mode::Realpath))
                 .collect();
-            let by_link = report.add(server, &docroot_of_site, &further, settings.sections());
+            let choice = report.add(server, &docroot_of_site, &further, settings.sections());
             Site {
                 docroot: docroot_of_site,
+                docroot_ends_with_slash: path.count_bytes() > 1 && path.to_bytes().ends_with(b"/"),
                 further,
                 policy: settings.policy(),
                 cells: own_cells(&settings).unwrap_or(cells),
-                by_link,
+                by_link: choice.by_link,
+                marks_docroot: choice.by_link && choice.names_differ && maps_to_files,
                 auth_is_per_config,
                 reruns: Arc::clone(&reruns),
             }
@@ -89,6 +98,20 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
             site,
         }));
     }
+}
+
+/// Whether a regex may map a URL to a file that it names by its path.
+fn maps_to_files(pool: Pool<'_>) -> bool {
+    regex_mappings(pool)
+        .iter()
+        .any(|text| match Substitution::of(text.to_bytes()) {
+            Substitution::NoPath => false,
+            Substitution::Open => true,
+            Substitution::Component(name) => {
+                let path = CString::new([b"/", name].concat()).unwrap_or_default();
+                !name.is_empty() && OsFs.stat(&path).is_ok()
+            }
+        })
 }
 
 /// The cells that all processes share; without them each process switches by itself.

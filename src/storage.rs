@@ -7,6 +7,7 @@ use realdoc_core::names::{below, may_need_cleaning, split_fcgi};
 
 use crate::httpd::{Answer, FileType, PoolPath, Request};
 use crate::pin::{self, Link, Pin, Visit};
+use crate::site::Site;
 use crate::walk;
 
 /// How a request's file is known.
@@ -63,13 +64,11 @@ fn follow_exchange<'r>(r: Request<'r>, before: &Pin<'r>) {
 
 fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
     let pin = visit.pin();
-    let Some(filename) = r.filename() else {
+    pin::end_translation(r, pin);
+    let Some(mapped) = r.filename() else {
         return;
     };
-    if !filename.to_bytes().starts_with(b"/") {
-        if r.is_proxied() {
-            lead_proxied(r, pin, filename);
-        }
+    if !mapped.to_bytes().starts_with(b"/") {
         return;
     }
     // mod_wsgi keys the code that it has loaded by the script's path.
@@ -80,28 +79,37 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
     if pin.ways().next().is_none() {
         return;
     }
-    let filename = clean(r, filename);
+    let filename = clean(r, mapped);
     let name = under_link(pin, filename)
         .or_else(|| by_parent(r, visit, filename))
-        .or_else(|| by_docroot(r, visit, filename));
-    let Some(name) = name else {
-        let text = filename;
-        visit.name.set(Some(Name { text, link: None }));
-        return;
+        .or_else(|| by_docroot(r, visit, mapped))
+        .unwrap_or(Name {
+            text: filename,
+            link: None,
+        });
+    let file = match name.link {
+        Some(_) => in_release(r, pin, name.text),
+        None => filename,
     };
-    let file = in_release(r, pin, name.text);
-    if file != filename {
+    if file != mapped {
         r.lead_to(file);
     }
-    if let Some(root) = r.context_document_root() {
-        if r.document_root().map(CStr::as_ptr) != Some(root.as_ptr()) {
-            if pin.link_of(root.to_bytes()).is_some() {
-                visit.context.set(Some(root));
-                r.set_context_document_root(in_release(r, pin, root));
-            }
-        }
+    if name.link.is_some() {
+        lead_context(r, visit);
     }
     visit.name.set(Some(name));
+}
+
+/// The root of an Alias under a link.
+fn lead_context<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
+    let root = r.context_document_root().filter(|root| {
+        r.document_root().map(CStr::as_ptr) != Some(root.as_ptr())
+            && visit.pin().link_of(root.to_bytes()).is_some()
+    });
+    if let Some(root) = root {
+        visit.context.set(Some(root));
+        r.set_context_document_root(in_release(r, visit.pin(), root));
+    }
 }
 
 /// map_to_storage, the last before core: the walk down to the file, for what [`enter`] has named.
@@ -125,11 +133,26 @@ fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
     let Some(answer) = walk_once(r, visit, name) else {
         return Answer::DECLINED;
     };
-    let found = answer == Answer::OK && r.file_type() == FileType::Regular;
-    if found || name.link.is_none() || !r.is_initial() {
+    // A release that is being removed may lose an .htaccess file before what that denies. (Who does not look
+    // at each request has to keep a release for longer.)
+    let checks_always = |site: &Site| site.policy.check_every == 0;
+    let may_miss_htaccess =
+        visit.has_asked_htaccess.get() && visit.pin().site.is_some_and(checks_always);
+    let is_certain =
+        answer == Answer::OK && r.file_type() == FileType::Regular && !may_miss_htaccess;
+    if is_certain || name.link.is_none() {
         return answer;
     }
-    heal(r, visit, name.text, path_info).unwrap_or(answer)
+    let healed = if r.is_initial() {
+        heal(r, visit, name.text, path_info)
+    } else {
+        None
+    };
+    let answer = healed.unwrap_or(answer);
+    match visit.refused.take() {
+        Some((refusal, link)) if answer != Answer::OK => refusal.tell(r, link),
+        _ => answer,
+    }
 }
 
 fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option<Answer> {
@@ -147,8 +170,8 @@ fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option
     })
 }
 
-/// The request found no file: if the link has been flipped meanwhile, it starts anew in the new
-/// release. A release may be removed as soon as it serves no more, while requests that
+/// The request found no file, or no .htaccess file where there might have been one: if the link has
+/// been flipped meanwhile, it starts anew in the new release. A release may be removed as soon as it serves no more, while requests that
 /// have just begun are still on their way to it.
 #[cold]
 fn heal<'r>(
@@ -159,6 +182,7 @@ fn heal<'r>(
 ) -> Option<Answer> {
     let pin = pin::take_again(r, visit.pin())?;
     pin::go_with(r, pin);
+    pin::end_translation(r, pin);
     r.restart_walk();
     r.set_path_info(path_info);
     r.lead_to(in_release(r, pin, name));
@@ -188,19 +212,30 @@ fn lead_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
     }
 }
 
-/// The name of a proxied request for a FastCGI server holds the script's path.
-fn lead_proxied<'r>(r: Request<'r>, pin: &'r Pin<'r>, name: &'r CStr) {
-    let Some((server, path)) = split_fcgi(name.to_bytes()) else {
-        return;
-    };
-    if let Some((link, tail)) = pin.link_of(path) {
-        let target = link.target.to_bytes();
-        let mut name = PoolPath::with_room(r.pool(), server.len() + target.len() + tail.len());
-        name.push(server);
-        name.push(target);
-        name.push(tail);
-        r.lead_to(name.finish());
+/// mod_proxy's pre_request: names in a release the script that a FastCGI server is asked for. (By the whole
+/// name, which holds the script's, mod_proxy finds its worker: that must be over.)
+pub(crate) fn lead_proxied(r: Request<'_>) -> Answer {
+    if let Some(visit) = r.visit() {
+        let pin = visit.pin();
+        let parts = r.filename().and_then(|name| split_fcgi(name.to_bytes()));
+        let by_docroot = |path| {
+            let tail = below(path, pin.translating_root()?.to_bytes())?;
+            Some((pin.docroot?.resolved, tail))
+        };
+        let led = parts.and_then(|(server, path)| {
+            let by_link = pin.link_of(path).map(|(link, tail)| (link.target, tail));
+            Some((server, by_link.or_else(|| by_docroot(path))?))
+        });
+        if let Some((server, (target, tail))) = led {
+            let target = target.to_bytes();
+            let mut name = PoolPath::with_room(r.pool(), server.len() + target.len() + tail.len());
+            name.push(server);
+            name.push(target);
+            name.push(tail);
+            r.rename(name.finish());
+        }
     }
+    Answer::DECLINED
 }
 
 /// The file is named under a link: by an Alias, a rewrite, `VirtualDocumentRoot`.
@@ -225,20 +260,38 @@ fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<N
 /// The file was mapped from the URL by the document root. (Where an Alias or the like has mapped it, that
 /// has set a context of its own: by the real name of a file of the release it gets the sections of
 /// that name.)
-fn by_docroot<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<Name<'r>> {
-    let docroot = visit.pin().docroot?;
-    let tail = below(filename.to_bytes(), docroot.resolved.to_bytes())?;
+fn by_docroot<'r>(r: Request<'r>, visit: &Visit<'r>, mapped: &CStr) -> Option<Name<'r>> {
+    let pin = visit.pin();
+    let docroot = pin.docroot?;
+    let tail = below(mapped.to_bytes(), pin.translating_root()?.to_bytes())?;
     let context = r.context_document_root()?;
-    if context.as_ptr() != docroot.resolved.as_ptr() || is_file_subrequest(r, visit) {
+    if context.as_ptr() != docroot.resolved.as_ptr() {
         return None;
     }
-    named(r, visit.pin(), docroot.name, tail)
+    // A file subrequest is named by the one that it came from; before that has a file, by the document root.
+    let parent_is_walked = || r.parent().and_then(Request::visit)?.walk.get();
+    if is_file_subrequest(r, visit) && parent_is_walked().is_some() {
+        return None;
+    }
+    // A rule may name a file by the docroot's name as configured: mod_rewrite, for which it is no docroot now, has
+    // put the other before it.
+    let is_rewritten = || {
+        pin.site.is_some_and(|site| site.by_link)
+            && r.note(REWRITTEN).is_some_and(|status| status != c"0")
+    };
+    match below(tail, docroot.name.to_bytes()) {
+        Some(rest) if is_rewritten() => named(r, pin, docroot.name, rest),
+        _ => named(r, pin, docroot.name, tail),
+    }
 }
+
+/// What mod_rewrite notes at a request that it has looked at before it had a file.
+const REWRITTEN: &CStr = c"mod_rewrite_rewritten";
 
 /// Whether the request is a subrequest for a file, which no URL was translated for. (mod_rewrite, alone of
 /// those that translate before us, sets neither a context nor a document root.)
 fn is_file_subrequest(r: Request<'_>, visit: &Visit<'_>) -> bool {
-    r.is_subrequest() && !visit.is_translated.get() && r.note(c"mod_rewrite_rewritten").is_none()
+    r.is_subrequest() && !visit.is_translated.get() && r.note(REWRITTEN).is_none()
 }
 
 fn named<'r>(r: Request<'r>, pin: &Pin<'r>, name: &CStr, tail: &[u8]) -> Option<Name<'r>> {
@@ -246,7 +299,7 @@ fn named<'r>(r: Request<'r>, pin: &Pin<'r>, name: &CStr, tail: &[u8]) -> Option<
     let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
     text.push(name);
     text.push(tail);
-    let text = text.finish();
+    let text = clean(r, text.finish());
     let (link, _) = pin.link_of(text.to_bytes())?;
     Some(Name {
         text,

@@ -135,36 +135,53 @@ fn symlink_at_end(r: Request<'_>, config: DirConfig<'_>) -> Answer {
     if options.has_follow_symlinks() {
         return Answer::OK;
     }
-    let Ok(file) = r.lstat_component() else {
+    let mut file = File::unknown();
+    if r.lstat_component(&mut file).is_err() || file.file_type() == FileType::Nothing {
         return r.refuse();
-    };
+    }
     let name = r.filename().map(CStr::to_owned).unwrap_or_default();
-    if file.file_type() == FileType::Symlink && follow(r, &options, &name, &name).is_none() {
-        return refuse_symlink(r, &name);
+    if file.file_type() == FileType::Symlink {
+        if let Err(refusal) = follow(r, &options, &name, &name) {
+            return refusal.tell(r, &name);
+        }
     }
     Answer::OK
 }
 
-/// What the symlink `link` leads to, `target`, if the options allow that (resolve_symlink).
-fn follow(r: Request<'_>, options: &Options, link: &CStr, target: &CStr) -> Option<File> {
-    match options.symlinks() {
-        Symlinks::Refused => None,
-        Symlinks::Followed => r.stat(target, true),
-        Symlinks::IfOwnerMatch => {
-            let link = r.stat(link, false)?;
-            r.stat(target, true).filter(|file| file.has_owner_of(&link))
+/// Why a symlink is not followed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// `Options` does not allow it.
+    NotAllowed,
+    /// It leads nowhere.
+    NoTarget,
+}
+
+impl Refusal {
+    /// Ends the request with a line in the log.
+    pub(crate) fn tell(self, r: Request<'_>, name: &CStr) -> Answer {
+        let name = name.to_string_lossy();
+        match self {
+            Refusal::NotAllowed => log!(r, Error, "RD20: symbolic link not allowed: {name}"),
+            // Of a docroot's link RD12 tells already; here it would be told for each request.
+            Refusal::NoTarget => log!(r, Info, "RD20: link target not accessible: {name}"),
         }
+        r.refuse()
     }
 }
 
-fn refuse_symlink(r: Request<'_>, name: &CStr) -> Answer {
-    log!(
-        r,
-        Error,
-        "RD20: symbolic link not allowed or link target not accessible: {}",
-        name.to_string_lossy()
-    );
-    r.refuse()
+/// What the symlink `link` leads to, `target`, if the options allow that (resolve_symlink).
+fn follow(r: Request<'_>, options: &Options, link: &CStr, target: &CStr) -> Result<File, Refusal> {
+    let owner = match options.symlinks() {
+        Symlinks::Refused => return Err(Refusal::NotAllowed),
+        Symlinks::Followed => None,
+        Symlinks::IfOwnerMatch => Some(r.stat(link, false).ok_or(Refusal::NoTarget)?),
+    };
+    let file = r.stat(target, true).ok_or(Refusal::NoTarget)?;
+    match owner {
+        Some(link) if !file.has_owner_of(&link) => Err(Refusal::NotAllowed),
+        _ => Ok(file),
+    }
 }
 
 /// A walk on its way.
@@ -250,7 +267,7 @@ impl<'r> Way<'r> {
             }
             file = match link {
                 Some(link) => self.follow_pinned(link)?,
-                None => self.look()?,
+                None => self.look(file)?,
             };
             match file.file_type() {
                 FileType::Directory => {}
@@ -349,24 +366,27 @@ impl<'r> Way<'r> {
     fn follow_pinned(&mut self, link: &'r Link<'r>) -> Result<File, Answer> {
         let (r, options) = (self.r, self.options);
         match follow(r, &options, self.file_here(), link.target) {
-            Some(file) => {
+            Ok(file) => {
                 self.link = Some(link);
                 Ok(file)
             }
-            None => Err(refuse_symlink(r, self.file_here())),
+            Err(refusal) => {
+                // Told when it is certain: the link may lead elsewhere by now.
+                self.visit.refused.set(Some((refusal, link.name)));
+                Err(r.refuse())
+            }
         }
     }
 
-    /// What stands here.
-    fn look(&mut self) -> Result<File, Answer> {
+    /// What stands here; `file` is what stood there before.
+    fn look(&mut self, mut file: File) -> Result<File, Answer> {
         let (r, options) = (self.r, self.options);
         let name = self.file_here();
-        match r.lstat_component() {
-            Ok(file) if file.file_type() == FileType::Symlink => {
-                follow(r, &options, name, name).ok_or_else(|| refuse_symlink(r, name))
+        match r.lstat_component(&mut file) {
+            Ok(()) if file.file_type() == FileType::Symlink => {
+                follow(r, &options, name, name).map_err(|refusal| refusal.tell(r, name))
             }
-            Ok(file) => Ok(file),
-            Err(libc::ENOENT) => Ok(File::unknown()),
+            Ok(()) => Ok(file),
             Err(error) => {
                 log!(
                     r,
@@ -413,6 +433,9 @@ impl<'r> Way<'r> {
             return Ok(());
         }
         let (r, options) = (self.r, self.options);
+        if self.link.is_some() {
+            self.visit.has_asked_htaccess.set(true);
+        }
         let end = self.file_here().count_bytes();
         let found = match &mut self.file {
             Some(dir) => {

@@ -186,7 +186,11 @@ impl Docroot {
             known.is_current() && unchanged(fs, known.links()) && known.is_still_current()
         });
         match unchanged {
-            Some(snapshot) => Some(take(snapshot)),
+            Some(snapshot) => {
+                let resolved = snapshot.docroot();
+                tell(Event::Checked { resolved });
+                Some(take(snapshot))
+            }
             None => self.look(now, policy, cells, fs, tell, take, None),
         }
     }

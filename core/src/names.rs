@@ -13,11 +13,11 @@ pub fn below<'p>(path: &'p [u8], dir: &[u8]) -> Option<&'p [u8]> {
 }
 
 /// The longest of `links`, each with its name, that `path` leads through, and the rest of `path`.
-pub fn longest<'p, T>(
-    path: &'p [u8],
+pub fn longest<T>(
+    path: &[u8],
     links: impl Iterator<Item = T>,
     name: impl Fn(&T) -> &CStr,
-) -> Option<(T, &'p [u8])> {
+) -> Option<(T, &[u8])> {
     links
         .filter_map(|link| {
             let tail = below(path, name(&link).to_bytes())?;
@@ -51,6 +51,79 @@ pub fn split_fcgi(name: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(name.split_at(name.len() - path.len()))
 }
 
+/// How the path begins to which a server's RewriteRule or AliasMatch leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Substitution<'s> {
+    /// It is no path.
+    NoPath,
+    /// With this component. Where the file system's root holds such a name mod_rewrite takes the path for
+    /// a file's, else for a URL's (prefix_stat, mod_rewrite.c).
+    Component(&'s [u8]),
+    /// With what a request brings along: it can be any path.
+    Open,
+}
+
+impl<'s> Substitution<'s> {
+    /// Looks at a substitution.
+    #[must_use]
+    pub fn of(text: &'s [u8]) -> Self {
+        let is_open = |byte: &u8| matches!(byte, b'$' | b'%' | b'\\');
+        match text.first() {
+            Some(b'/') => {}
+            Some(byte) if is_open(byte) => return Substitution::Open,
+            _ => return Substitution::NoPath,
+        }
+        let rest = &text[1..];
+        let end = rest.iter().position(|byte| *byte == b'/' || is_open(byte));
+        match end.map(|end| (&rest[..end], rest[end])) {
+            None => Substitution::Component(rest),
+            Some((name, b'/')) if !name.is_empty() => Substitution::Component(name),
+            _ => Substitution::Open,
+        }
+    }
+}
+
+/// Whether a regex may match names below `dir` that it does not match with another directory in its
+/// place. A guess from how the regex begins, and from the names in it, that errs on the side of yes.
+#[must_use]
+pub fn regex_is_about(regex: &[u8], dir: &[u8]) -> bool {
+    let agree = |a: &[u8], b: &[u8]| a.iter().zip(b).all(|(a, b)| a == b);
+    if let Some(anchored) = regex.strip_prefix(b"^") {
+        return agree(literal_beginning(anchored), dir);
+    }
+    // What it begins with must stand somewhere: across the end of `dir`, or within it, where the rest may go on.
+    let literal = literal_beginning(regex);
+    let mut fits_within = false;
+    for at in 0..dir.len() {
+        if agree(literal, &dir[at..]) {
+            if literal.len() > dir.len() - at {
+                return true;
+            }
+            fits_within = true;
+        }
+    }
+    let holds = |name: &[u8]| regex.windows(name.len()).any(|part| part == name);
+    fits_within
+        && dir
+            .split(|&byte| byte == b'/')
+            .any(|name| name.len() > 1 && holds(name))
+}
+
+/// The characters that a regex begins with and that stand for themselves.
+fn literal_beginning(regex: &[u8]) -> &[u8] {
+    let special = regex
+        .iter()
+        .position(|byte| b"\\^$.|?*+()[]{}".contains(byte));
+    let end = special.unwrap_or(regex.len());
+    // What stands before such a one may be missing.
+    let is_optional = special.is_some_and(|at| b"?*{".contains(&regex[at]));
+    // And an alternative begins anew.
+    if regex.contains(&b'|') && !regex.contains(&b'(') {
+        return &[];
+    }
+    &regex[..end - usize::from(is_optional && end > 0)]
+}
+
 /// What the name of a `<Directory>` section becomes when `link` is replaced by `target`. For a pattern:
 /// its components that stand for the link's are replaced, the rest stays pattern, and
 /// what the target holds of a pattern's characters is escaped. `None`: the section
@@ -81,7 +154,7 @@ pub fn renamed(
         return None;
     }
     let is_special = |b: &u8| matches!(b, b'*' | b'?' | b'[' | b']' | b'\\');
-    let tail_is_pattern = tail.iter().any(|b| is_special(b));
+    let tail_is_pattern = tail.iter().any(is_special);
     let mut name = Vec::with_capacity(target.len() + tail.len());
     for byte in target.strip_suffix(b"/").unwrap_or(target) {
         if tail_is_pattern && is_special(byte) {
@@ -154,6 +227,59 @@ mod tests {
             "proxy:",
         ] {
             assert_eq!(split(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn substitutions() {
+        use Substitution::{Component, NoPath, Open};
+        let of = |text: &'static str| Substitution::of(text.as_bytes());
+        for text in ["-", "", "https://host/$1", "index.php", "fcgi://host/srv"] {
+            assert_eq!(of(text), NoPath, "{text}");
+        }
+        for text in [
+            "/$1",
+            "$1",
+            "%{DOCUMENT_ROOT}/x",
+            "${map:$1}",
+            "/x$1/y",
+            "//srv",
+            "/\\x",
+        ] {
+            assert_eq!(of(text), Open, "{text}");
+        }
+        assert_eq!(of("/index.php"), Component(b"index.php"));
+        assert_eq!(of("/index.php/$1"), Component(b"index.php"));
+        assert_eq!(of("/srv/app/$1"), Component(b"srv"));
+        assert_eq!(of("/"), Component(b""));
+    }
+
+    #[test]
+    fn regexes_about_a_directory() {
+        let about = |regex: &str| regex_is_about(regex.as_bytes(), b"/srv/app/current");
+        for regex in [
+            "^/srv/app/current/private",
+            "^/srv/app/[^/]+/private",
+            "^/srv/apps?/x",
+            "^/.*/private",
+            "^(/srv)/app",
+            "current/.*/private",
+            "app/[^/]+/x",
+            "/srv/app/",
+            "rent/x",
+            "^/x|^/srv/app",
+        ] {
+            assert!(about(regex), "{regex}");
+        }
+        for regex in [
+            "^/srv/other/releases/",
+            "^/var/www/.*",
+            r"/\.git(/|$)",
+            "/private/",
+            "/srv/app/other/",
+            "/x/.*",
+        ] {
+            assert!(!about(regex), "{regex}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! httpd's hooks, with safe functions.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr::{NonNull, null};
 
 use super::boundary::boundary;
@@ -34,6 +34,17 @@ impl Order {
     /// Before core's own, which run at REALLY_LAST.
     pub(crate) const BEFORE_CORE: Order = Order(raw::APR_HOOK_REALLY_LAST as c_int - 1);
 }
+
+/// mod_proxy's hook and how it is registered (mod_proxy.h), but for types that are not ours to look into.
+type ProxyHook = unsafe extern "C" fn(
+    worker: *mut c_void,
+    balancer: *mut c_void,
+    r: *mut raw::request_rec,
+    conf: *mut c_void,
+    url: *mut c_void,
+) -> c_int;
+type RegisterProxyHook =
+    unsafe extern "C" fn(Option<ProxyHook>, *const *const c_char, *const *const c_char, c_int);
 
 /// Where a module hangs in its functions while httpd registers them.
 pub(crate) struct Hooks(());
@@ -106,6 +117,46 @@ impl Hooks {
         /// From the file name to its directory's configuration. A panic ends the request: without us
         /// httpd would serve the release by sections that do not know of the link.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
+    }
+
+    /// mod_proxy has a request whose server it knows, before it sends it on. Where mod_proxy is not loaded `f`
+    /// is never called.
+    pub(crate) fn proxy_pre_request<F: RequestHook>(&self, _: F) {
+        // The module may be linked with nothing of mod_proxy's, which need not be there; whether it is, is known
+        // when all modules are loaded.
+        unsafe extern "C" fn register<F: RequestHook>(
+            _: *mut raw::apr_pool_t,
+            _: *mut raw::apr_pool_t,
+            _: *mut raw::apr_pool_t,
+        ) -> c_int {
+            boundary("pre_config", null(), raw::OK as c_int, || {
+                // SAFETY: httpd loads modules with RTLD_GLOBAL; the function is what mod_proxy.h declares by
+                // APR_DECLARE_EXTERNAL_HOOK.
+                unsafe {
+                    let found = libc::dlsym(libc::RTLD_DEFAULT, c"proxy_hook_pre_request".as_ptr());
+                    if !found.is_null() {
+                        let register: RegisterProxyHook = std::mem::transmute(found);
+                        register(Some(hook::<F>), null(), null(), Order::REALLY_FIRST.0);
+                    }
+                }
+                raw::OK as c_int
+            })
+        }
+        unsafe extern "C" fn hook<F: RequestHook>(
+            _: *mut c_void,
+            _: *mut c_void,
+            r: *mut raw::request_rec,
+            _: *mut c_void,
+            _: *mut c_void,
+        ) -> c_int {
+            // SAFETY: mod_proxy calls this with a request that it handles.
+            unsafe { enter::<F>("proxy_pre_request", Answer::SERVER_ERROR, r) }
+        }
+        // SAFETY: as for the request hooks.
+        unsafe {
+            let order = raw::APR_HOOK_MIDDLE as c_int;
+            raw::ap_hook_pre_config(Some(register::<F>), null(), null(), order);
+        }
     }
 
     /// The configuration has been read. `f` gets the pool that lives as long as it, and the

@@ -22,6 +22,7 @@ mod shared;
 
 pub(crate) use auth::is_per_config as auth_is_per_config;
 pub(crate) use command::{Command, Directive, Takes};
+pub(crate) use conftree::regex_mappings;
 pub(crate) use dir_config::{DirConfig, Kind, Options, Section, Symlinks, matches_pattern};
 pub(crate) use hooks::{Answer, Hooks, Order, is_rehearsal};
 pub(crate) use log::{Level, Log, log};

@@ -161,6 +161,38 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// Gives what the request was mapped to another name; what is known of it stays.
+    pub(crate) fn rename(self, name: &'r CStr) {
+        // SAFETY: the request is alive, and the string lives as long.
+        unsafe { (*self.as_ptr()).filename = name.as_ptr().cast_mut() }
+    }
+
+    /// Cuts the first `len` bytes off the path of the URL, which is as long at least.
+    pub(crate) fn cut_uri(self, len: usize) {
+        let r = self.as_ptr();
+        // SAFETY: the request is alive. httpd keeps the path at two places, for one and the same text or for two.
+        unsafe {
+            for text in [&raw mut (*r).uri, &raw mut (*r).parsed_uri.path] {
+                if !(*text).is_null() && CStr::from_ptr(*text).count_bytes() >= len {
+                    *text = (*text).add(len);
+                }
+            }
+        }
+    }
+
+    /// The path of the URL.
+    pub(crate) fn uri(self) -> &'r CStr {
+        // SAFETY: the request is alive; null, or a string that lives as long.
+        unsafe {
+            let uri = (*self.as_ptr()).uri;
+            if uri.is_null() {
+                c""
+            } else {
+                CStr::from_ptr(uri)
+            }
+        }
+    }
+
     /// Shows httpd a path in the making as the file's name.
     pub(crate) fn show_filename(self, path: &PoolPath<'r>) {
         // SAFETY: the request is alive, and the path's memory is its pool's.
@@ -211,12 +243,6 @@ impl<'r> Request<'r> {
             let handler = (*self.as_ptr()).handler;
             (!handler.is_null()).then(|| CStr::from_ptr(handler))
         }
-    }
-
-    /// Whether mod_proxy will answer.
-    pub(crate) fn is_proxied(self) -> bool {
-        // SAFETY: the request is alive.
-        unsafe { (*self.as_ptr()).proxyreq != raw::PROXYREQ_NONE as c_int }
     }
 
     /// A note that a module has left.
@@ -287,22 +313,26 @@ impl<'r> Request<'r> {
         status == 0
     }
 
-    /// Asks for a component on the way: what [`Self::show_filename`] shows, without following it.
+    /// Asks for a component on the way: what [`Self::show_filename`] shows, without following it. Where
+    /// there is nothing, all but the type of `file` stays as it was, as in httpd's own walk: what
+    /// is said of a missing file is said of the directory above it.
     ///
     /// # Errors
     /// APR's status, on Unix an errno.
-    pub(crate) fn lstat_component(self) -> Result<File, c_int> {
+    pub(crate) fn lstat_component(self, file: &mut File) -> Result<(), c_int> {
+        const INCOMPLETE: c_int = raw::REALDOC_APR_INCOMPLETE as c_int;
         let wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_NAME | raw::APR_FINFO_LINK;
-        let mut file = File::unknown();
         // SAFETY: the request is alive, with a file name.
         let status =
             unsafe { raw::ap_run_dirwalk_stat(&raw mut file.0, self.as_ptr(), wanted as i32) };
-        const INCOMPLETE: c_int = raw::REALDOC_APR_INCOMPLETE as c_int;
         let is_known = file.0.valid & raw::APR_FINFO_TYPE as i32 != 0;
         match status {
-            0 if is_known => Ok(file),
-            INCOMPLETE if is_known => Ok(file),
+            0 | INCOMPLETE if is_known => Ok(()),
             0 | INCOMPLETE => Err(libc::EIO),
+            libc::ENOENT => {
+                file.0.filetype = raw::apr_filetype_e_APR_NOFILE;
+                Ok(())
+            }
             status => Err(status),
         }
     }

@@ -48,6 +48,7 @@ impl Installation {
         }
         let (identifier, file) = match name {
             "php" => self.php(),
+            "wsgi" => self.wsgi(),
             _ => (format!("{name}_module"), format!("mod_{name}.so")),
         };
         let file = self.modules.join(file);
@@ -74,6 +75,15 @@ impl Installation {
             "php_module"
         };
         (identifier.into(), file)
+    }
+
+    /// mod_wsgi's file is `mod_wsgi.so` on Debian, `mod_wsgi_python3.so` on Fedora.
+    fn wsgi(&self) -> (String, String) {
+        let names = ["mod_wsgi_python3.so", "mod_wsgi.so"];
+        let installed = |name: &&str| self.modules.join(name).exists();
+        // The last one is what a message on a missing module names.
+        let file = names.into_iter().find(installed).unwrap_or(names[1]);
+        ("wsgi_module".into(), file.into())
     }
 }
 

@@ -35,6 +35,12 @@ impl Releases {
         release
     }
 
+    /// Writes a file anywhere below the site's directory, as [`create`](Self::create) does.
+    #[track_caller]
+    pub fn put(&self, file: impl AsRef<Path>, content: &str) {
+        write_file(&self.path(file), content);
+    }
+
     /// Deletes `releases/<name>` and all that is in it.
     #[track_caller]
     pub fn remove(&self, name: &str) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use testbed::{Connection, LIMIT, Response, Server, wait_until};
+use testbed::{Background, Connection, LIMIT, Response, Server, wait_until};
 
 /// Where scripts wait in the middle of a request until the test lets them go on: what is to happen meanwhile, happens
 /// exactly then.
@@ -36,13 +36,37 @@ impl Gate {
     /// Returns when so many scripts have come to the gate since it was closed.
     #[track_caller]
     pub(crate) fn wait_for(&self, scripts: usize) {
-        let waiting = || fs::read_dir(&self.dir).expect("it was made").count();
-        wait_until("scripts wait at the gate", LIMIT, || waiting() >= scripts);
+        wait_until("scripts wait at the gate", LIMIT, || {
+            self.waiting() >= scripts
+        });
+    }
+
+    fn waiting(&self) -> usize {
+        fs::read_dir(&self.dir).expect("it was made").count()
     }
 
     /// Lets go on who waits, and who comes until it is closed.
     pub(crate) fn open(&self) {
         File::create(self.dir.join("open")).expect("it was made");
+    }
+
+    /// What `ask` gets if `meanwhile` happens while a script of its request waits at the gate.
+    #[track_caller]
+    pub(crate) fn hold<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce() -> T + Send + 'static,
+        meanwhile: impl FnOnce(),
+    ) -> T {
+        self.close();
+        let answer = Background::run(move |_| ask());
+        // An answer that does not come by the gate is not waited for in vain.
+        wait_until("a script waits at the gate", LIMIT, || {
+            self.waiting() > 0 || answer.is_finished()
+        });
+        meanwhile();
+        assert!(!answer.is_finished(), "no script waited at the gate");
+        self.open();
+        answer.finish()
     }
 
     /// Closes it again; nobody waits.

@@ -10,13 +10,17 @@ const FLAG: &str = "On or Off";
 const TIME: &str =
     "a whole number from 0 to one year, in seconds or with a unit: 500ms, 2s, 5mi, 1h";
 const ON_OFF_OR_PATH: &str = "On, Off or an absolute path";
+const MODE: &str = "Auto, Link or Target";
+const PATHS: &str = "absolute paths, or None";
 
 /// The directives, each with a good value.
-const GOOD: [&str; 4] = [
+const GOOD: [&str; 6] = [
     "Realdoc On",
     "RealpathEvery 2",
     "UseReadlink Off",
     "RealdocGrace 10",
+    "RealdocSections Auto",
+    "RealdocLink None",
 ];
 
 /// What configtest says of `config`, and whether it accepts it.
@@ -39,7 +43,7 @@ fn assert_refused(config: &str, parts: &[&str]) {
 /// A value that is none stops configtest with its directive's name, the value and what is allowed.
 #[test]
 fn bad_values_are_refused() {
-    let bad: [(&str, &[&str], &str); 4] = [
+    let bad: [(&str, &[&str], &str); 6] = [
         ("Realdoc", &["maybe", "1", "0n", "/srv/app"], FLAG),
         ("RealpathEvery", &BAD_TIMES, TIME),
         (
@@ -48,6 +52,16 @@ fn bad_values_are_refused() {
             ON_OFF_OR_PATH,
         ),
         ("RealdocGrace", &BAD_TIMES, TIME),
+        (
+            "RealdocSections",
+            &["maybe", "On", "Off", "None", "Both", "/srv/app"],
+            MODE,
+        ),
+        (
+            "RealdocLink",
+            &["srv/app", "./app", "../app", "/", "On", "Off", "~/app"],
+            PATHS,
+        ),
     ];
     for (directive, values, allowed) in bad {
         for value in values {
@@ -82,6 +96,10 @@ const BAD_TIMES: [&str; 12] = [
 fn one_argument_is_required() {
     for good in GOOD {
         let (directive, value) = good.split_once(' ').expect("a directive and a value");
+        if directive == "RealdocLink" {
+            // It takes more.
+            continue;
+        }
         for arguments in ["", "\"\"", &format!("{value} {value}")] {
             let config = format!("{directive} {arguments}");
             assert_refused(&config, &[&format!("{directive} takes one argument, ")]);
@@ -90,9 +108,27 @@ fn one_argument_is_required() {
         let allowed = match directive {
             "UseReadlink" => "On, Off (default) or the path",
             "Realdoc" => "On (default) or Off",
+            "RealdocSections" => "Link, Target or Auto (default)",
             _ => "500ms",
         };
         assert!(said.contains(allowed), "{said}");
+    }
+}
+
+/// `RealdocLink` takes one path or many, and none of them may be bad.
+#[test]
+fn realdoc_link_takes_paths() {
+    let usage = "RealdocLink requires at least one argument, absolute paths of further links";
+    for nothing in ["", "\"\""] {
+        assert_refused(&format!("RealdocLink {nothing}"), &[usage]);
+    }
+    for (arguments, bad) in [
+        ("/srv/one srv/two", "srv/two"),
+        ("srv/one /srv/two", "srv/one"),
+        ("/srv/one /srv/two three", "three"),
+    ] {
+        let message = format!("RealdocLink: '{bad}' is not allowed; allowed is {PATHS}");
+        assert_refused(&format!("RealdocLink {arguments}"), &[&message]);
     }
 }
 
@@ -104,6 +140,16 @@ fn good_values_are_accepted() {
         "0", "2", "500ms", "500MS", "2s", "2S", "5mi", "5min", "1h", "1H", "31536000", "8760h",
     ];
     let paths = ["/srv/app/current", "/srv/app/", "/", "\"/srv/my app\""];
+    let modes = ["auto", "Auto", "AUTO", "link", "LINK", "target", "TARGET"];
+    let links = [
+        "/srv/app",
+        "/srv/app/",
+        "/srv/one /srv/two /srv/three",
+        "\"/srv/my app\"",
+        "none",
+        "None",
+        "NONE",
+    ];
     let lines = |directive: &str, values: &[&str]| -> String {
         let line = |value: &&str| format!("{directive} {value}\n");
         values.iter().map(line).collect()
@@ -113,6 +159,8 @@ fn good_values_are_accepted() {
         lines("RealpathEvery", &times),
         lines("UseReadlink", &[&words[..], &paths[..]].concat()),
         lines("RealdocGrace", &times),
+        lines("RealdocSections", &modes),
+        lines("RealdocLink", &links),
         // Directive names know no case either.
         "rEALDOC On\nrealpathevery 2\nUSEREADLINK Off\nrealdocgrace 10\n".into(),
     ]

@@ -28,17 +28,27 @@ macro_rules! each_mpm {
     (@ event) => { testbed::Mpm::Event };
 }
 
+mod auto;
 mod broken;
 mod common;
+mod differential;
 mod directives;
 mod exchange;
+mod fastcgi;
 mod faults;
+mod healing;
 mod hosts;
 mod install;
 mod lifecycle;
+mod links;
 mod load;
+mod paths;
 mod php;
+mod randomised;
 mod readlink;
 mod request;
+mod sections_load;
 mod switch;
 mod traffic;
+mod virtual_docroot;
+mod wsgi;

@@ -18,10 +18,10 @@ pub(crate) struct Deploys {
 /// An answer: when its request was sent, when it had come, and the release that it is of.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    started: Instant,
-    finished: Instant,
+    pub(crate) started: Instant,
+    pub(crate) finished: Instant,
     /// Or what there was instead: pieces of several releases, an error's status.
-    release: String,
+    pub(crate) release: String,
 }
 
 /// Clients at work, each with the number of its answers so far.
