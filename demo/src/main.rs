@@ -30,10 +30,9 @@ For your own Apache (Debian, Ubuntu; elsewhere `make install` says what to do):
   sudo make install
   sudo a2enmod realdoc
   sudo apachectl configtest && sudo systemctl restart apache2
-It works for each virtual host whose DocumentRoot leads through a symlink. Access
-has to be granted to the releases' directory: README.md, Access rules. What can
-be set, and how to watch it work, is written in
-/etc/apache2/mods-available/realdoc.conf";
+It works for each virtual host whose DocumentRoot leads through a symlink; its
+configuration stays as it is. What can be set, and how to watch it work, is
+written in /etc/apache2/mods-available/realdoc.conf";
 
 fn main() -> ExitCode {
     match run_all() {

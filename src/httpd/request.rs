@@ -49,8 +49,7 @@ impl<'r> Request<'r> {
     }
 
     /// The request that this one came from: by an internal redirect, else as a
-    /// subrequest. (In a redirect within a subrequest, `main` is not set yet when
-    /// create_request runs; http_request.c, internal_internal_redirect.)
+    /// subrequest. (A redirect within a subrequest has both.)
     pub(crate) fn parent(self) -> Option<Request<'r>> {
         // SAFETY: the request is alive; the requests that it came from live at least
         // as long, and are set up.
@@ -111,7 +110,7 @@ impl<'r> Request<'r> {
     /// Sets the document root of this request; `None`: the virtual host's own again.
     pub(crate) fn set_document_root(self, root: Option<&'r CStr>) {
         let root = root.map_or(std::ptr::null(), CStr::as_ptr);
-        // SAFETY: core's create_request hook has run (ours is at APR_HOOK_LAST), so the
+        // SAFETY: core's create_request hook has run, as `from_raw` demands, so the
         // request has core's request configuration; the string lives as long.
         unsafe { raw::ap_set_document_root(self.as_ptr(), root) }
     }

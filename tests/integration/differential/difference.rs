@@ -19,7 +19,7 @@ pub(super) enum Kind {
 /// A request that the module answers otherwise than the reference.
 pub(super) struct Difference<'a> {
     pub(super) kind: Kind,
-    request: &'a Request,
+    pub(super) request: &'a Request,
     reference: &'a Answer,
     answer: &'a Answer,
 }

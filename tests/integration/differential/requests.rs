@@ -18,7 +18,7 @@ const PEOPLE: [(&str, &str); 4] = [
 pub(super) struct Request {
     host: String,
     method: String,
-    path: String,
+    pub(super) path: String,
     headers: Vec<(String, String)>,
     line: String,
 }
