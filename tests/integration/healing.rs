@@ -534,6 +534,31 @@ fn a_healed_request_keeps_to_its_new_release(mpm: Mpm) {
     site.server.stop();
 }
 
+each_mpm!(what_is_deleted_first_still_protects on prefork, event);
+/// A release is deleted while a request is on its way to a file of it. The .htaccess that protects the file is gone first.
+fn what_is_deleted_first_still_protects(mpm: Mpm) {
+    let config = "RewriteMap held \"prg:/bin/sh -c 'while read url; do : >{root}/gate/waits.1; \
+        while test -d {root}/gate && ! test -e {root}/gate/open; do sleep 0.02; done; echo go; done'\"\n\
+        RewriteCond ${held:$0} go\n\
+        RewriteRule ^/closed/ -";
+    let mut site = Site::start(mpm, Sections::Link, config);
+    site.server.allow("AH01630: client denied");
+    let gate = Gate::at(site.server.root());
+    let endpoint = site.server.on(1);
+    let closed = [
+        ("web/closed/.htaccess", "Require all denied"),
+        ("web/closed/file.txt", "secret"),
+    ];
+    site.deploy_next(&closed);
+    let answer = Background::run(move |_| endpoint.get("/closed/file.txt"));
+    gate.wait_for(1);
+    site.deploy_next(&closed);
+    fs::remove_file(site.previous().join("web/closed/.htaccess")).expect("it is there");
+    gate.open();
+    assert_eq!(answer.finish().status, 403);
+    site.server.stop();
+}
+
 each_mpm!(a_release_deleted_before_the_flip on event);
 /// Requests in between are lost; the first one after the flip is not.
 fn a_release_deleted_before_the_flip(mpm: Mpm) {
