@@ -11,7 +11,7 @@ CARGO_TEST := cargo test --locked --no-fail-fast
 
 # cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all module test-module install uninstall demo test unit model integration bench check setup setup-build clean help
+.PHONY: all module test-module install uninstall demo test unit model integration randomised bench check setup setup-build clean help
 
 all: module
 
@@ -40,6 +40,10 @@ model: ## the switch between releases, in every order of its steps (loom)
 
 integration: setup module test-module ## the module in real Apaches; T=pattern narrows
 	REALDOC_MODULE="$(MODULE)" REALDOC_TEST_MODULE="$(TEST_MODULE)" $(CARGO_TEST) -p mod_realdoc --test integration -- $(T)
+
+randomised: setup module test-module ## thousands of random sites, as stock httpd answers; REALDOC_SEED=, REALDOC_CONFIGS=
+	REALDOC_MODULE="$(MODULE)" REALDOC_SEED="$${REALDOC_SEED:-$$(date +%s)}" REALDOC_CONFIGS="$${REALDOC_CONFIGS:-3000}" \
+		$(CARGO_TEST) -p mod_realdoc --test integration -- --nocapture randomised::in_
 
 # The release build plus directives that provoke faults. A profile of its own
 # keeps it out of target/release, from where `make install` installs.

@@ -12,7 +12,10 @@ use realdoc_core::names::Substitution;
 use realdoc_core::resolve::Mode;
 
 use crate::config::{ServerConfig, Settings};
-use crate::httpd::{Pool, Reruns, Server, auth_is_per_config, log, regex_mappings, retained_slice};
+use crate::httpd::{
+    Pool, Reruns, Server, auth_is_per_config, is_loaded, is_rehearsal, log, regex_mappings,
+    retained_slice,
+};
 use crate::report::Report;
 
 /// How many links have a cell of their own: 256 KiB, of which only touched pages
@@ -40,6 +43,13 @@ pub(crate) struct Site {
 pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     let cells = cells(main);
     let auth_is_per_config = auth_is_per_config(pool);
+    if is_loaded(c"mpm_itk.c") && !is_rehearsal() {
+        log!(
+            main,
+            Warn,
+            "RD09: mod_realdoc has not been tried with mpm-itk: use prefork, worker or event, or Realdoc Off"
+        );
+    }
     let reruns = Arc::new(Reruns::find(main, pool, |server, section, why| {
         log!(
             server,

@@ -26,6 +26,7 @@ pub(crate) use conftree::regex_mappings;
 pub(crate) use dir_config::{DirConfig, Kind, Options, Section, Symlinks, matches_pattern};
 pub(crate) use hooks::{Answer, Hooks, Order, is_rehearsal};
 pub(crate) use log::{Level, Log, log};
+pub(crate) use module::is_loaded;
 pub(crate) use path::{PoolPath, PoolVec};
 pub(crate) use pool::Pool;
 pub(crate) use request::{File, FileType, Request};

@@ -1,6 +1,6 @@
 //! The module record, and what httpd does with it.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{self, null, null_mut};
 
 use super::boundary::{boundary, install_panic_hook};
@@ -53,6 +53,18 @@ pub(super) unsafe fn slot_of(
             .cast::<*mut c_void>()
             .add((*module).module_index as usize)
     }
+}
+
+/// A module that httpd has loaded, by its source file's name.
+pub(super) fn linked(name: &CStr) -> Option<*const raw::module> {
+    // SAFETY: httpd compares names in its list of modules.
+    let module = unsafe { raw::ap_find_linked_module(name.as_ptr()) };
+    (!module.is_null()).then_some(module.cast_const())
+}
+
+/// Whether httpd has loaded the module with this source file.
+pub(crate) fn is_loaded(name: &CStr) -> bool {
+    linked(name).is_some()
 }
 
 unsafe extern "C" fn create_server_config(

@@ -16,7 +16,7 @@ use arc_swap::ArcSwapOption;
 
 use super::conftree::{Node, Sources};
 use super::dir_config::{DirConfig, Kind, Section};
-use super::module::slot_of;
+use super::module::{linked, slot_of};
 use super::pool::{OwnPool, Pool};
 use super::raw;
 use super::server::Server;
@@ -261,13 +261,6 @@ fn rememberers_in(section: Section<'_>) -> Vec<*const raw::module> {
         // SAFETY: httpd has loaded the module, and made the section later.
         .filter(|module| unsafe { !(*slot_of(*module, section.config().as_ptr())).is_null() })
         .collect()
-}
-
-/// A module that httpd has loaded.
-fn linked(name: &CStr) -> Option<*const raw::module> {
-    // SAFETY: httpd compares names in its list of modules.
-    let module = unsafe { raw::ap_find_linked_module(name.as_ptr()) };
-    (!module.is_null()).then_some(module.cast_const())
 }
 
 fn name<'m>(module: *const raw::module) -> Cow<'m, str> {

@@ -3,6 +3,7 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -116,4 +117,19 @@ pub(crate) fn warm_up(server: &Server, apart: Duration) -> Vec<Connection> {
         cold.is_empty()
     });
     connections
+}
+
+/// Builds a module in C for httpd, and answers where its file is.
+pub(crate) fn build_module(name: &str, source: &str) -> PathBuf {
+    // apxs writes beside the source.
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&dir).expect("cargo's own folder for this");
+    let file = format!("{name}.c");
+    fs::write(dir.join(&file), source).expect("a new file");
+    let mut apxs = Command::new("apxs");
+    let built = apxs.args(["-c", &file]).current_dir(&dir).output();
+    let built = built.expect("apxs is there: run `make setup`");
+    let said = [built.stdout, built.stderr].concat();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&said));
+    dir.join(format!(".libs/{name}.so"))
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use testbed::{Background, Builder, LIMIT, Module, Mpm, Releases, Response, Server, wait_until};
 
+use crate::common::build_module;
+
 const FLAG: &str = "On or Off";
 const TIME: &str =
     "a whole number from 0 to one year, in seconds or with a unit: 500ms, 2s, 5mi, 1h";
@@ -249,6 +251,21 @@ fn the_example_configuration_is_accepted() {
         let spoilt = switched_on.replace(&format!("\n{directive} "), &format!("\n{directive} x"));
         assert!(!accepts(&spoilt), "{spoilt}");
     }
+}
+
+/// A warning at start, once, where mpm-itk is loaded: here a module of its name.
+#[test]
+fn mpm_itk_is_warned_of() {
+    let source = "#include \"httpd.h\"\n#include \"http_config.h\"\n\
+        module AP_MODULE_DECLARE_DATA mpm_itk_module = { STANDARD20_MODULE_STUFF };\n";
+    let module = build_module("mpm_itk", source);
+    let server = Server::builder(Mpm::Prefork)
+        .module(Module::On)
+        .config(&format!("LoadModule mpm_itk_module {}", module.display()))
+        .allow("RD09:")
+        .start();
+    assert_eq!(server.log_count("RD09"), 1);
+    server.stop();
 }
 
 /// `LogLevel realdoc:debug`: one line a check, with the docroot as configured and as resolved; and at the start

@@ -1,30 +1,16 @@
 //! Another module (`exchange/mod_exchange.c`) that exchanges a request's virtual host when the pin has been taken.
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use testbed::{Module, Mpm, Releases, Server};
 
-use crate::common::{ENV, variable};
+use crate::common::{ENV, build_module, variable};
 
 /// The built module.
 fn module() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        const SOURCE: &str = "mod_exchange.c";
-        // apxs writes beside the source.
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("exchange");
-        fs::create_dir_all(&dir).expect("cargo's own folder for this");
-        fs::write(dir.join(SOURCE), include_str!("exchange/mod_exchange.c")).expect("a new file");
-        let mut apxs = Command::new("apxs");
-        let built = apxs.args(["-c", SOURCE]).current_dir(&dir).output();
-        let built = built.expect("apxs is there: run `make setup`");
-        let said = [built.stdout, built.stderr].concat();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&said));
-        dir.join(".libs/mod_exchange.so")
-    })
+    BUILT.get_or_init(|| build_module("mod_exchange", include_str!("exchange/mod_exchange.c")))
 }
 
 struct Setup {
