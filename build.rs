@@ -58,6 +58,8 @@ fn main() {
         .extra_warnings(true);
     // httpd's own headers are not clean of these.
     shim.flag_if_supported("-Wno-unused-parameter");
+    // As distributions build httpd's own modules.
+    shim.flag_if_supported("-fstack-protector-strong");
     for flag in &flags {
         shim.flag(flag);
     }

@@ -1,5 +1,5 @@
-# Where the module and its configuration belong on this system. Sourced by
-# scripts/install and scripts/uninstall; takes DESTDIR, APXS and LIBEXECDIR.
+# Where the module, its configuration and realdoc-deploy belong on this system. Sourced by
+# scripts/install and scripts/uninstall; takes DESTDIR, APXS, LIBEXECDIR and PREFIX.
 
 # A staging directory in front of every path, for those who build packages.
 root=${DESTDIR:-}
@@ -17,6 +17,8 @@ else
             "Or say where Apache's modules are: LIBEXECDIR=/usr/lib/apache2/modules"
 fi
 module_file=$root$libexecdir/mod_realdoc.so
+# For those who deploy, who need not be root.
+deploy_script=$root${PREFIX:-/usr/local}/bin/realdoc-deploy
 
 # By Apache's own module directory, not by the system's name: a second Apache,
 # built by hand, gets nothing into the first one's configuration.

@@ -1,5 +1,6 @@
 //! `make demo`: the same deploys under the same traffic, without mod_realdoc and with it, on a private Apache.
 
+mod deploy;
 mod interrupt;
 mod progress;
 mod run;

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use testbed::{ConfigError, Module, Mpm, Server};
 
+use crate::deploy::deploy;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::site::{STATIC, Version, configure, prepare};
+use crate::site::{STATIC, configure, prepare};
 use crate::tally::Tally;
 use crate::traffic::{Traffic, clients};
 
 /// How many times the link is flipped in a run.
 pub(crate) const DEPLOYS: u32 = 200;
 
-/// The time from one flip to the next.
+/// The time from one deploy to the next.
 pub(crate) const PERIOD: Duration = Duration::from_millis(40);
 
 /// What a run showed.
@@ -32,14 +33,6 @@ pub(crate) enum Unfinished {
     Interrupted { signal: u8 },
     /// Apache did not start.
     NoServer(ConfigError),
-}
-
-/// The link leads to another release.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Deploy {
-    pub(crate) version: Version,
-    /// When rename(2) had returned.
-    pub(crate) at: Instant,
 }
 
 /// Runs once. Apache and its files are gone on return, whatever it is.
@@ -65,14 +58,12 @@ pub(crate) fn run(
 
     let traffic = Traffic::start(server.on(1));
     let mut deploys = Vec::new();
+    let mut begun = Instant::now();
     for version in 2..=newest {
-        sleep(PERIOD);
+        sleep(PERIOD.saturating_sub(begun.elapsed()));
         interrupt.check()?;
-        site.deploy(&version.to_string());
-        deploys.push(Deploy {
-            version,
-            at: Instant::now(),
-        });
+        begun = Instant::now();
+        deploys.push(deploy(&site, version));
         line.step(deploys.len(), traffic.requests());
     }
     let exchanges = traffic.finish();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::run::Deploy;
+use crate::deploy::Deploy;
 use crate::site::Version;
 use crate::traffic::{Answer, Exchange};
 
@@ -111,7 +111,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::Tally;
-    use crate::run::Deploy;
+    use crate::deploy::Deploy;
     use crate::site::Version;
     use crate::traffic::{Answer, Exchange};
 

@@ -95,6 +95,12 @@ impl Builder {
         self
     }
 
+    /// How many files a process of httpd may have open (`ulimit -n`).
+    pub fn descriptors(mut self, limit: usize) -> Self {
+        self.home.descriptors = Some(limit);
+        self
+    }
+
     /// Adds to the configuration. `{root}` is replaced by [`root`](Self::root), `{port}` by the port; `{port2}`, `{port3}`
     /// and so on are further ports, on which the server then listens, too.
     pub fn config(mut self, text: &str) -> Self {
@@ -237,6 +243,8 @@ pub(crate) struct Home {
     root: PathBuf,
     /// httpd's environment, beyond what it always gets.
     env: Vec<(String, String)>,
+    /// How many files a process may have open, if not as many as this process.
+    descriptors: Option<usize>,
 }
 
 impl Home {
@@ -258,6 +266,7 @@ impl Home {
             _dir: dir,
             root,
             env: Vec::new(),
+            descriptors: None,
         }
     }
 
@@ -301,7 +310,17 @@ impl Home {
 
     /// The command that runs httpd here, in an environment of its own.
     fn httpd(&self) -> Command {
-        let mut command = Command::new(&Installation::get().httpd);
+        let httpd = &Installation::get().httpd;
+        let mut command = match self.descriptors {
+            None => Command::new(httpd),
+            Some(limit) => {
+                let mut shell = Command::new("/bin/sh");
+                shell
+                    .args(["-c", r#"ulimit -n "$0" && exec "$@""#, &limit.to_string()])
+                    .arg(httpd);
+                shell
+            }
+        };
         command
             .arg("-d")
             .arg(&self.root)

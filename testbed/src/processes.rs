@@ -55,6 +55,11 @@ pub(crate) fn rss(pid: u32) -> Option<u64> {
     status.vmrss.map(|kilobytes| kilobytes * 1024)
 }
 
+/// How many file descriptors `pid` has open, or `None` if there is no such process.
+pub(crate) fn descriptors(pid: u32) -> Option<usize> {
+    process(pid)?.fd_count().ok()
+}
+
 fn process(pid: u32) -> Option<Process> {
     Process::new(pid.try_into().ok()?).ok()
 }

@@ -188,6 +188,12 @@ impl Server {
         self.renew(Signal::USR1);
     }
 
+    /// Asks for a graceful restart (USR1), as [`graceful`](Self::graceful), but does not wait for it.
+    #[track_caller]
+    pub fn begin_graceful(&self) {
+        self.signal(Signal::USR1);
+    }
+
     /// Restarts (HUP): requests in progress are broken off. Returns when the new generation serves.
     #[track_caller]
     pub fn restart(&self) {
@@ -295,6 +301,16 @@ impl Server {
     #[track_caller]
     pub fn rss(&self, pid: u32) -> u64 {
         processes::rss(pid).unwrap_or_else(|| panic!("there is no process {pid}"))
+    }
+
+    /// How many file descriptors a process has open.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such process.
+    #[track_caller]
+    pub fn descriptors(&self, pid: u32) -> usize {
+        processes::descriptors(pid).unwrap_or_else(|| panic!("there is no process {pid}"))
     }
 
     /// Whether a process of the server has read all that was sent so far from `client`, a connection's other end.

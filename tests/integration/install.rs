@@ -12,7 +12,8 @@ use crate::common::{ENV, variable};
 const DEBIAN: &str = "/usr/lib/apache2/modules";
 const LOAD: &str = "etc/apache2/mods-available/realdoc.load";
 const CONF: &str = "etc/apache2/mods-available/realdoc.conf";
-const DEBIAN_FILES: [&str; 3] = [CONF, LOAD, "usr/lib/apache2/modules/mod_realdoc.so"];
+const SCRIPT: &str = "usr/local/bin/realdoc-deploy";
+const DEBIAN_FILES: [&str; 4] = [CONF, LOAD, "usr/lib/apache2/modules/mod_realdoc.so", SCRIPT];
 
 fn built() -> PathBuf {
     Module::On.file().expect("Module::On has a file")
@@ -125,7 +126,8 @@ fn what_is_installed_and_removed() {
                 .expect(file)
                 .permissions()
                 .mode();
-            assert_eq!(mode & 0o777, 0o644, "{file}");
+            let expected = if file == SCRIPT { 0o755 } else { 0o644 };
+            assert_eq!(mode & 0o777, expected, "{file}");
         }
         let installed = fs::read(stage.dir.join(DEBIAN_FILES[2])).expect("the module");
         assert!(installed == fs::read(built()).expect("the built module"));
@@ -174,6 +176,7 @@ fn other_layouts() {
         "etc/httpd/conf.d/realdoc.conf",
         load,
         "usr/lib64/httpd/modules/mod_realdoc.so",
+        SCRIPT,
     ];
     assert_eq!(fedora.files(), files);
     assert!(
@@ -186,7 +189,7 @@ fn other_layouts() {
 
     let other = Stage::new("/opt/httpd/modules");
     other.install();
-    assert_eq!(other.files(), ["opt/httpd/modules/mod_realdoc.so"]);
+    assert_eq!(other.files(), ["opt/httpd/modules/mod_realdoc.so", SCRIPT]);
     other.uninstall();
     assert_eq!(other.files(), [""; 0]);
 }
