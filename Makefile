@@ -6,12 +6,14 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE := $(TARGET)/release/libmod_realdoc.so
 TEST_MODULE := $(TARGET)/test-hooks/libmod_realdoc.so
+PACKAGES := $(TARGET)/package
 
 CARGO_TEST := cargo test --locked --no-fail-fast
 
 # cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all module test-module install uninstall demo test unit model integration randomised bench check setup setup-build clean help
+.PHONY: all module test-module install uninstall demo test unit model integration randomised bench bench-opcache check setup setup-build setup-bench clean help
+.PHONY: dist deb rpm package-test release-check
 
 all: module
 
@@ -50,13 +52,32 @@ randomised: setup module test-module ## thousands of random sites, as stock http
 test-module:
 	cargo build --profile test-hooks --locked -p mod_realdoc --features test-hooks
 
-bench: module ## instructions per request against httpd without the module (needs valgrind; minutes)
-	benches/instructions "$(MODULE)"
+bench: setup-bench module ## what it costs, against httpd without the module (minutes); JSON=file writes it there too
+	python3 benches/cost "$(MODULE)" $(if $(JSON),--json "$(JSON)")
+
+bench-opcache: setup-bench setup module ## how PHP's opcache fills with releases, and what helps (minutes)
+	python3 benches/opcache "$(MODULE)"
 
 check: setup-build ## formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --workspace --all-targets --locked --features mod_realdoc/test-hooks -- -D warnings
+
+dist: ## source archive with all crates, which builds without network (into target/package)
+	packaging/make-dist "$(PACKAGES)"
+
+deb: ## package for Debian and Ubuntu
+	packaging/make-deb "$(PACKAGES)"
+
+rpm: ## package for Fedora and RHEL, to be made on the system that it is for
+	packaging/make-rpm "$(PACKAGES)"
+
+package-test: ## install, upgrade and remove both packages (as root; in roots of their own)
+	packaging/test-deb "$(PACKAGES)"
+	packaging/test-rpm "$(PACKAGES)"
+
+release-check: ## what is missing for a release of the version in Cargo.toml
+	@packaging/check-release "$(PACKAGES)"
 
 setup: ## install what building, the demo and the tests need (Debian, Ubuntu)
 	@scripts/setup build test
@@ -64,9 +85,12 @@ setup: ## install what building, the demo and the tests need (Debian, Ubuntu)
 setup-build: ## install only what building and the demo need
 	@scripts/setup build
 
+setup-bench:
+	@scripts/setup build bench
+
 clean: ## remove all that was built
 	cargo clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
-	@echo 'Variables: APXS=/opt/httpd/bin/apxs  DESTDIR=/staging/root  T=name-of-a-test'
+	@echo 'Variables: APXS=/opt/httpd/bin/apxs  DESTDIR=/staging/root  T=name-of-a-test  JSON=file'

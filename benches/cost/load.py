@@ -1,0 +1,100 @@
+"""Throughput and latency under wrk, event with 16 threads and prefork with 16 processes.
+
+Two httpds, one without the module, one with it, run side by side and get the load in turn.
+"""
+
+import contextlib
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import httpd
+import scenarios
+import turns
+from report import Bound
+
+# Fewer than threads: event closes kept-alive connections when all are busy.
+CLIENTS = 12
+SECONDS = 1
+# RealpathEvery, flips a second, least ratio.
+CASES = ((2, 0, 0.99), (0, 0, 0.99), (0, 50, 0.97))
+FIGURES = {
+    "httpd's processor time a request": "processor",
+    "latency, median": "median",
+    "latency, 90%": "p90",
+    "latency, 99%": "p99",
+}
+
+SCENARIO = scenarios.SECTIONS
+
+
+class Run(NamedTuple):
+    """What one run of wrk found; times in microseconds."""
+
+    throughput: float
+    processor: float
+    median: float
+    p90: float
+    p99: float
+
+
+def measure(report, module, number):
+    report.group(
+        f"Throughput (requests a second) and times (microseconds), wrk with {CLIENTS} connections",
+        f"{SCENARIO.name}. {turns.explained(number)}",
+    )
+    for mpm in "event", "prefork":
+        for every, flips, least in CASES:
+            directive = f"RealpathEvery {every}"
+            runs = of_mpm(mpm, directive, flips, module, number)
+            name = f"{mpm}, {directive}" + (f", {flips} flips a second" if flips else "")
+            report.add(turns.row(name, runs, "throughput", Bound("ratio", ">=", least)))
+            for name, figure in FIGURES.items():
+                report.add(turns.row(f"  {name}", runs, figure))
+
+
+def of_mpm(mpm, directive, flips, module, number):
+    with contextlib.ExitStack() as stack:
+        site = stack.enter_context(scenarios.site())
+        configs = (SCENARIO.stock(site), SCENARIO.with_module(site, module, directive))
+        servers = [stack.enter_context(httpd.running(config, mpm, options=httpd.SERVER)) for config in configs]
+        stack.enter_context(flipping(site, flips))
+        for server in servers:
+            run(server)
+        return turns.take(run, servers, number)
+
+
+def run(server):
+    command = [httpd.find("wrk"), "-t1", f"-c{CLIENTS}", f"-d{SECONDS}s"]
+    script = Path(__file__).with_name("wrk.lua")
+    before = server.processor_time()
+    out = httpd.ask(*command, "-s", str(script), f"http://127.0.0.1:{server.port}{SCENARIO.path}")
+    processor = server.processor_time() - before
+    line = next(line for line in out.splitlines() if line.startswith("RESULT "))
+    requests, duration, errors, *latencies = map(float, line.split()[1:])
+    if errors or not requests:
+        raise httpd.Failed(f"wrk:\n{out}")
+    return Run(requests / duration * 1e6, processor / requests * 1e6, *latencies)
+
+
+@contextlib.contextmanager
+def flipping(site, flips_a_second):
+    if not flips_a_second:
+        yield
+        return
+    stop = threading.Event()
+
+    def flip():
+        releases = ("43", "42")
+        number = 0
+        while not stop.wait(1 / flips_a_second):
+            site.flip(releases[number % 2])
+            number += 1
+
+    thread = threading.Thread(target=flip)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
