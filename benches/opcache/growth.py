@@ -6,7 +6,7 @@ import sys
 from php_site import FILES, Site
 from table import megabytes, table
 
-DEPLOYS = 29
+DEPLOYS = 50
 
 SETTINGS = (
     "opcache.memory_consumption",

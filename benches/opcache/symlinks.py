@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from php_site import Site, flip
 
 # How long old code is waited for, in seconds: PHP's realpath_cache_ttl is 120.
-PATIENCE = 8
+PATIENCE = 130
 
 
 def seconds_to_new_code(title, settings=None, readlink=True, directories=False, reset=False, delete=False):
