@@ -22,6 +22,8 @@ use crate::walk::{Refusal, Walk};
 pub(crate) struct Link<'r> {
     pub(crate) name: &'r CStr,
     pub(crate) target: &'r CStr,
+    /// Who owned it when it led there, for `SymLinksIfOwnerMatch`; known since the first walk that asked.
+    pub(crate) owner: Cell<Option<u32>>,
 }
 
 /// What a docroot, or a further path that is to be pinned, was resolved to.
@@ -354,6 +356,7 @@ fn place<'r>(
         links: pool.put_all(links.iter().map(|link| Link {
             name: pool.put_text(&link.path),
             target: pool.put_text(&link.target),
+            owner: Cell::new(None),
         })),
         is_of_request,
         next: None,

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use realdoc_core::names::{below, may_need_cleaning, split_fcgi};
 
 use crate::httpd::{Answer, FileType, PoolPath, Request};
-use crate::pin::{self, Link, Pin, Visit};
+use crate::pin::{self, Link, Pin, Visit, Way};
 use crate::site::Site;
 use crate::walk;
 
@@ -22,26 +22,32 @@ pub(crate) struct Name<'r> {
 /// map_to_storage, before all other modules: names in a release what was named under a link.
 pub(crate) fn enter(r: Request<'_>) -> Answer {
     if r.visit().is_some() || pin::is_wanted(r) {
-        enter_release(r);
+        if let Err(TooLong) = enter_release(r) {
+            return r.refuse();
+        }
     }
     Answer::DECLINED
 }
 
+/// The name under the link is too long for httpd, which does not map such URLs at all.
+struct TooLong;
+
 /// Apart from [`enter`], so that a virtual host that is left alone pays for no more than the question.
 #[inline(never)]
-fn enter_release(r: Request<'_>) {
+fn enter_release(r: Request<'_>) -> Result<(), TooLong> {
     let before = r.visit().map(Visit::pin);
     pin::take(r);
     let Some(visit) = r.visit() else {
-        return;
+        return Ok(());
     };
     visit.name.set(None);
     if let Some(before) = before.filter(|before| !std::ptr::eq(*before, visit.pin())) {
         follow_exchange(r, before);
     }
     if visit.pin().site.is_some() {
-        lead(r, visit);
+        lead(r, visit)?;
     }
+    Ok(())
 }
 
 /// Another module has exchanged the virtual host (mass hosting by LDAP or a database) after the file
@@ -62,31 +68,35 @@ fn follow_exchange<'r>(r: Request<'r>, before: &Pin<'r>) {
     }
 }
 
-fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
+fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
     let pin = visit.pin();
     pin::end_translation(r, pin);
     let Some(mapped) = r.filename() else {
-        return;
+        return Ok(());
     };
     if !mapped.to_bytes().starts_with(b"/") {
-        return;
+        return Ok(());
     }
     // mod_wsgi keys the code that it has loaded by the script's path.
     if r.handler() == Some(c"wsgi-script") {
-        return;
+        return Ok(());
     }
     lead_document_root(r, pin);
     if pin.ways().next().is_none() {
-        return;
+        return Ok(());
     }
-    let filename = clean(r, mapped);
-    let name = under_link(pin, filename)
-        .or_else(|| by_parent(r, visit, filename))
-        .or_else(|| by_docroot(r, visit, mapped))
-        .unwrap_or(Name {
-            text: filename,
-            link: None,
-        });
+    // What httpd cannot clean its own walk does not walk down to, nor serve.
+    let Some(filename) = clean(r, mapped) else {
+        return Ok(());
+    };
+    let name = match under_link(pin, filename).or_else(|| by_parent(r, visit, filename)) {
+        Some(name) => Some(name),
+        None => by_docroot(r, visit, mapped)?,
+    };
+    let name = name.unwrap_or(Name {
+        text: filename,
+        link: None,
+    });
     let file = match name.link {
         Some(_) => in_release(r, pin, name.text),
         None => filename,
@@ -98,6 +108,7 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
         lead_context(r, visit);
     }
     visit.name.set(Some(name));
+    Ok(())
 }
 
 /// The root of an Alias under a link.
@@ -203,7 +214,9 @@ fn lead_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
     let Some(root) = root.filter(|root| root.to_bytes().starts_with(b"/")) else {
         return;
     };
-    let root = clean(r, root);
+    let Some(root) = clean(r, root) else {
+        return;
+    };
     if pin.link_of(root.to_bytes()).is_none() {
         pin.adopt(root);
     }
@@ -254,35 +267,48 @@ fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<N
     }
     let link = r.parent()?.dir_config().found_by()?;
     let tail = below(filename.to_bytes(), link.target.to_bytes())?;
-    named(r, visit.pin(), link.name, tail)
+    let mut text = PoolPath::with_room(r.pool(), link.name.count_bytes() + tail.len());
+    text.push(link.name.to_bytes());
+    text.push(tail);
+    under_link(visit.pin(), text.finish())
 }
 
 /// The file was mapped from the URL by the document root. (Where an Alias or the like has mapped it, that
 /// has set a context of its own: by the real name of a file of the release it gets the sections of
 /// that name.)
-fn by_docroot<'r>(r: Request<'r>, visit: &Visit<'r>, mapped: &CStr) -> Option<Name<'r>> {
+fn by_docroot<'r>(
+    r: Request<'r>,
+    visit: &Visit<'r>,
+    mapped: &CStr,
+) -> Result<Option<Name<'r>>, TooLong> {
     let pin = visit.pin();
-    let docroot = pin.docroot?;
-    let tail = below(mapped.to_bytes(), pin.translating_root()?.to_bytes())?;
-    let context = r.context_document_root()?;
-    if context.as_ptr() != docroot.resolved.as_ptr() {
-        return None;
+    let Some((docroot, tail)) = below_docroot(pin, mapped) else {
+        return Ok(None);
+    };
+    if r.context_document_root().map(CStr::as_ptr) != Some(docroot.resolved.as_ptr()) {
+        return Ok(None);
     }
     // A file subrequest is named by the one that it came from; before that has a file, by the document root.
     let parent_is_walked = || r.parent().and_then(Request::visit)?.walk.get();
     if is_file_subrequest(r, visit) && parent_is_walked().is_some() {
-        return None;
+        return Ok(None);
     }
     // A rule may name a file by the docroot's name as configured: mod_rewrite, for which it is no docroot now, has
-    // put the other before it.
+    // put the other before it. (What it has passed through, PT, is the URL itself.)
     let is_rewritten = || {
         pin.site.is_some_and(|site| site.by_link)
             && r.note(REWRITTEN).is_some_and(|status| status != c"0")
+            && below(r.uri().to_bytes(), docroot.name.to_bytes()).is_none()
     };
     match below(tail, docroot.name.to_bytes()) {
         Some(rest) if is_rewritten() => named(r, pin, docroot.name, rest),
         _ => named(r, pin, docroot.name, tail),
     }
+}
+
+fn below_docroot<'r, 'n>(pin: &Pin<'r>, mapped: &'n CStr) -> Option<(&'r Way<'r>, &'n [u8])> {
+    let tail = below(mapped.to_bytes(), pin.translating_root()?.to_bytes())?;
+    Some((pin.docroot?, tail))
 }
 
 /// What mod_rewrite notes at a request that it has looked at before it had a file.
@@ -294,17 +320,18 @@ fn is_file_subrequest(r: Request<'_>, visit: &Visit<'_>) -> bool {
     r.is_subrequest() && !visit.is_translated.get() && r.note(REWRITTEN).is_none()
 }
 
-fn named<'r>(r: Request<'r>, pin: &Pin<'r>, name: &CStr, tail: &[u8]) -> Option<Name<'r>> {
+fn named<'r>(
+    r: Request<'r>,
+    pin: &Pin<'r>,
+    name: &CStr,
+    tail: &[u8],
+) -> Result<Option<Name<'r>>, TooLong> {
     let name = name.to_bytes();
     let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
     text.push(name);
     text.push(tail);
-    let text = clean(r, text.finish());
-    let (link, _) = pin.link_of(text.to_bytes())?;
-    Some(Name {
-        text,
-        link: Some(link),
-    })
+    let text = clean(r, text.finish()).ok_or(TooLong)?;
+    Ok(under_link(pin, text))
 }
 
 /// The file's name in the release.
@@ -323,11 +350,11 @@ fn in_release<'r>(r: Request<'r>, pin: &Pin<'r>, name: &'r CStr) -> &'r CStr {
     file.finish()
 }
 
-/// `path` as httpd spells it, without empty, `.` and `..` components.
-fn clean<'r>(r: Request<'r>, path: &'r CStr) -> &'r CStr {
+/// `path` as httpd spells it, without empty, `.` and `..` components. `None`: it is too long for that.
+fn clean<'r>(r: Request<'r>, path: &'r CStr) -> Option<&'r CStr> {
     if may_need_cleaning(path.to_bytes()) {
-        r.pool().clean(path).unwrap_or(path)
+        r.pool().clean(path)
     } else {
-        path
+        Some(path)
     }
 }

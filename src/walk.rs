@@ -13,6 +13,8 @@
 
 use std::ffi::CStr;
 
+use realdoc_core::fs::OsFs;
+
 use crate::httpd::{
     Answer, DirConfig, File, FileType, Kind, Options, PoolPath, PoolVec, Request, Section,
     Symlinks, log,
@@ -38,6 +40,8 @@ pub(crate) struct Walk<'r> {
 #[derive(Clone, Copy)]
 struct Step<'r> {
     matched: DirConfig<'r>,
+    /// For which path in the release the section was made anew, if it was.
+    path: Option<&'r CStr>,
     merged: DirConfig<'r>,
 }
 
@@ -68,7 +72,9 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
     }
 
     let is_per_config = visit.pin().site.is_some_and(|site| site.auth_is_per_config);
-    let mut way = Way::new(r, visit, name, known);
+    let Some(mut way) = Way::new(r, visit, name, known) else {
+        return Answer::SERVER_ERROR;
+    };
     if let Err(answer) = way.down() {
         return answer;
     }
@@ -141,7 +147,8 @@ fn symlink_at_end(r: Request<'_>, config: DirConfig<'_>) -> Answer {
     }
     let name = r.filename().map(CStr::to_owned).unwrap_or_default();
     if file.file_type() == FileType::Symlink {
-        if let Err(refusal) = follow(r, &options, &name, &name) {
+        let owner = || Some(r.stat(&name, false)?.owner());
+        if let Err(refusal) = follow(r, &options, owner, &name) {
             return refusal.tell(r, &name);
         }
     }
@@ -170,16 +177,21 @@ impl Refusal {
     }
 }
 
-/// What the symlink `link` leads to, `target`, if the options allow that (resolve_symlink).
-fn follow(r: Request<'_>, options: &Options, link: &CStr, target: &CStr) -> Result<File, Refusal> {
+/// What the symlink with the owner `link_owner` leads to, `target`, if the options allow that (resolve_symlink).
+fn follow(
+    r: Request<'_>,
+    options: &Options,
+    link_owner: impl FnOnce() -> Option<u32>,
+    target: &CStr,
+) -> Result<File, Refusal> {
     let owner = match options.symlinks() {
         Symlinks::Refused => return Err(Refusal::NotAllowed),
         Symlinks::Followed => None,
-        Symlinks::IfOwnerMatch => Some(r.stat(link, false).ok_or(Refusal::NoTarget)?),
+        Symlinks::IfOwnerMatch => Some(link_owner().ok_or(Refusal::NoTarget)?),
     };
     let file = r.stat(target, true).ok_or(Refusal::NoTarget)?;
     match owner {
-        Some(link) if !file.has_owner_of(&link) => Err(Refusal::NotAllowed),
+        Some(owner) if owner != file.owner() => Err(Refusal::NotAllowed),
         _ => Ok(file),
     }
 }
@@ -206,12 +218,13 @@ struct Way<'r> {
 }
 
 impl<'r> Way<'r> {
+    /// `None`: the name is too long for httpd.
     fn new(
         r: Request<'r>,
         visit: &'r Visit<'r>,
         name: Name<'r>,
         known: Option<&'r Walk<'r>>,
-    ) -> Self {
+    ) -> Option<Self> {
         let mut path_info = r.path_info();
         let mut text = name.text;
         let mut is_named = true;
@@ -219,11 +232,11 @@ impl<'r> Way<'r> {
         if r.file_type() == FileType::Directory {
             if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
                 let joined = r.join(text, info);
-                text = r.pool().clean(joined).unwrap_or(joined);
+                text = r.pool().clean(joined)?;
                 is_named = false;
             }
         }
-        Way {
+        Some(Way {
             r,
             visit,
             name: text,
@@ -236,7 +249,7 @@ impl<'r> Way<'r> {
             sections: r.server().sections(),
             options: Options::of(r.dir_config()),
             merges: Merges::new(r, known),
-        }
+        })
     }
 
     /// Down to the file, or to where there is none.
@@ -365,7 +378,14 @@ impl<'r> Way<'r> {
     /// Through a pinned link, if the options allow it to be followed.
     fn follow_pinned(&mut self, link: &'r Link<'r>) -> Result<File, Answer> {
         let (r, options) = (self.r, self.options);
-        match follow(r, &options, self.file_here(), link.target) {
+        let here = self.file_here();
+        // Another link may stand there by now. Whether this one might be followed it cannot say.
+        let owner = || {
+            let seen = || OsFs.owner_of_link_to(here, link.target).ok().flatten();
+            link.owner.set(link.owner.get().or_else(seen));
+            link.owner.get()
+        };
+        match follow(r, &options, owner, link.target) {
             Ok(file) => {
                 self.link = Some(link);
                 Ok(file)
@@ -384,7 +404,8 @@ impl<'r> Way<'r> {
         let name = self.file_here();
         match r.lstat_component(&mut file) {
             Ok(()) if file.file_type() == FileType::Symlink => {
-                follow(r, &options, name, name).map_err(|refusal| refusal.tell(r, name))
+                let owner = || Some(r.stat(name, false)?.owner());
+                follow(r, &options, owner, name).map_err(|refusal| refusal.tell(r, name))
             }
             Ok(()) => Ok(file),
             Err(error) => {
@@ -410,9 +431,10 @@ impl<'r> Way<'r> {
             }
             self.sections = rest;
             if components == 0 {
-                self.apply(section.config(), section.config());
+                self.apply(section.config(), None, section.config());
             } else if components == depth && self.is_for_here(section) {
-                self.apply(section.config(), self.for_release(section));
+                let (path, config) = self.for_release(section);
+                self.apply(section.config(), path, config);
             }
         }
     }
@@ -447,7 +469,7 @@ impl<'r> Way<'r> {
             None => None,
         };
         if let Some(config) = found {
-            self.apply(config, config);
+            self.apply(config, None, config);
         }
         Ok(())
     }
@@ -472,15 +494,15 @@ impl<'r> Way<'r> {
                 r.set_env(variable, copy.finish());
             };
             if section.matches(name, capture) {
-                self.apply(section.config(), section.config());
+                self.apply(section.config(), None, section.config());
             }
         }
     }
 
     /// What `section`, which applies here, says for the release: where modules remember its path, that is
     /// to be the path in the release.
-    fn for_release(&self, section: Section<'r>) -> DirConfig<'r> {
-        let own = section.config();
+    fn for_release(&self, section: Section<'r>) -> (Option<&'r CStr>, DirConfig<'r>) {
+        let own = (None, section.config());
         let Some(site) = self.visit.pin().site.filter(|_| self.is_linked) else {
             return own;
         };
@@ -492,7 +514,7 @@ impl<'r> Way<'r> {
         };
         match site.reruns.run(section, path, self.r.pool()) {
             None => own,
-            Some(Ok(config)) => config,
+            Some(Ok(config)) => (Some(path), config),
             Some(Err(error)) => {
                 log!(
                     self.r,
@@ -529,10 +551,10 @@ impl<'r> Way<'r> {
         Some(path.finish())
     }
 
-    /// `own`: the section or file that says it; `config`: what it says here.
-    fn apply(&mut self, own: DirConfig<'r>, config: DirConfig<'r>) {
+    /// `own`: the section or file that says it; `config`: what it says here, made for `path`.
+    fn apply(&mut self, own: DirConfig<'r>, path: Option<&'r CStr>, config: DirConfig<'r>) {
         self.options.merge(config);
-        self.merges.add(own, config);
+        self.merges.add(own, path, config);
     }
 
     /// The file has its final name.
@@ -549,7 +571,11 @@ impl<'r> Way<'r> {
                     self.link = link.map(|(link, _)| link);
                 }
                 self.file_here();
-                if let Some(file) = self.file {
+                if let Some(mut file) = self.file {
+                    // The link leads to the file system's root.
+                    if file.as_bytes().is_empty() {
+                        file.push(b"/");
+                    }
                     self.r.settle_filename(file.finish());
                 }
             }
@@ -581,9 +607,12 @@ impl<'r> Merges<'r> {
         }
     }
 
-    fn add(&mut self, matched: DirConfig<'r>, config: DirConfig<'r>) {
-        let known = self.known.split_first();
-        let merged = match known.filter(|(step, _)| !self.differs && step.matched == matched) {
+    fn add(&mut self, matched: DirConfig<'r>, path: Option<&'r CStr>, config: DirConfig<'r>) {
+        let known = self
+            .known
+            .split_first()
+            .filter(|(step, _)| !self.differs && step.matched == matched && step.path == path);
+        let merged = match known {
             Some((step, rest)) => {
                 self.known = rest;
                 step.merged
@@ -597,7 +626,11 @@ impl<'r> Merges<'r> {
             }
         };
         self.merged = Some(merged);
-        self.steps.push(Step { matched, merged });
+        self.steps.push(Step {
+            matched,
+            path,
+            merged,
+        });
     }
 
     /// All steps, the last merge, and whether all is as in the other request.

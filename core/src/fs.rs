@@ -1,9 +1,10 @@
 //! The few questions that resolving asks a file system. An interface, so that
 //! tests can put a file system of their own in its place.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 
+use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
@@ -40,6 +41,28 @@ pub trait Fs {
 /// The file system of the process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OsFs;
+
+impl OsFs {
+    /// The owner of the symlink at `path` if that leads to `target`, else `None`. Both are told of one and the
+    /// same symlink, however often another takes its place meanwhile.
+    ///
+    /// # Errors
+    /// Those of open(2), readlink(2) and stat(2).
+    pub fn owner_of_link_to(self, path: &CStr, target: &CStr) -> Result<Option<u32>, Errno> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let link = rustix::fs::open(path, flags, Mode::empty())?;
+        let owner = rustix::fs::fstat(&link)?.st_uid;
+        let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
+        let (text, _) = rustix::fs::readlinkat_raw(&link, c"", &mut buffer)?;
+        let dir = match path.to_bytes().iter().rposition(|&byte| byte == b'/') {
+            Some(slash) if !text.starts_with(b"/") => &path.to_bytes()[..=slash],
+            _ => &[],
+        };
+        let leads_to = CString::new([dir, text].concat()).map_err(|_| Errno::INVAL)?;
+        let is_there = self.stat(&leads_to)? == self.stat(target)?;
+        Ok(is_there.then_some(owner))
+    }
+}
 
 impl Fs for OsFs {
     fn stat(&self, path: &CStr) -> Result<Stat, Errno> {

@@ -89,39 +89,58 @@ impl<'s> Substitution<'s> {
 pub fn regex_is_about(regex: &[u8], dir: &[u8]) -> bool {
     let agree = |a: &[u8], b: &[u8]| a.iter().zip(b).all(|(a, b)| a == b);
     if let Some(anchored) = regex.strip_prefix(b"^") {
-        return agree(literal_beginning(anchored), dir);
+        return agree(&literal_beginning(anchored), dir);
     }
-    // What it begins with must stand somewhere: across the end of `dir`, or within it, where the rest may go on.
+    // What it begins with must stand somewhere: within `dir`, or across its end.
     let literal = literal_beginning(regex);
-    let mut fits_within = false;
-    for at in 0..dir.len() {
-        if agree(literal, &dir[at..]) {
-            if literal.len() > dir.len() - at {
-                return true;
-            }
-            fits_within = true;
-        }
-    }
-    let holds = |name: &[u8]| regex.windows(name.len()).any(|part| part == name);
-    fits_within
-        && dir
-            .split(|&byte| byte == b'/')
-            .any(|name| name.len() > 1 && holds(name))
+    (0..dir.len()).any(|at| agree(&literal, &dir[at..]))
 }
 
-/// The characters that a regex begins with and that stand for themselves.
-fn literal_beginning(regex: &[u8]) -> &[u8] {
-    let special = regex
-        .iter()
-        .position(|byte| b"\\^$.|?*+()[]{}".contains(byte));
-    let end = special.unwrap_or(regex.len());
-    // What stands before such a one may be missing.
-    let is_optional = special.is_some_and(|at| b"?*{".contains(&regex[at]));
-    // And an alternative begins anew.
-    if regex.contains(&b'|') && !regex.contains(&b'(') {
-        return &[];
+/// The characters that a regex begins with and that stand for themselves. An escaped mark is one of them.
+fn literal_beginning(regex: &[u8]) -> Vec<u8> {
+    // Outside of all groups an alternative begins anew.
+    if has_alternatives(regex) {
+        return Vec::new();
     }
-    &regex[..end - usize::from(is_optional && end > 0)]
+    let mut literal = Vec::new();
+    let mut rest = regex;
+    loop {
+        match *rest {
+            [b'\\', mark, ref after @ ..] if mark.is_ascii_punctuation() => {
+                literal.push(mark);
+                rest = after;
+            }
+            // What stands before such a one may be missing.
+            [b'?' | b'*' | b'{', ..] => {
+                literal.pop();
+                return literal;
+            }
+            [] => return literal,
+            [byte, ..] if b"\\^$.|+()[]".contains(&byte) => return literal,
+            [byte, ref after @ ..] => {
+                literal.push(byte);
+                rest = after;
+            }
+        }
+    }
+}
+
+/// Whether a `|` may stand outside of all groups. (Classes and quotations, which may hold brackets, are not looked into.)
+fn has_alternatives(regex: &[u8]) -> bool {
+    let mut depth = 0_i32;
+    let mut escaped = false;
+    for byte in regex {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            b'|' if depth <= 0 => return true,
+            _ => {}
+        }
+    }
+    // Brackets in a class: who knows.
+    depth != 0 && regex.contains(&b'|')
 }
 
 /// What the name of a `<Directory>` section becomes when `link` is replaced by `target`. For a pattern:

@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=1000000` runs longer.
 
+// Other tests use the rest of it.
+#[allow(dead_code)]
 mod memory_fs;
 
 use std::cell::{Cell, RefCell};

@@ -450,8 +450,8 @@ impl File {
         FileType::of(self.0.filetype)
     }
 
-    /// Whether both have the same owner.
-    pub(crate) fn has_owner_of(&self, other: &File) -> bool {
-        self.0.user == other.0.user
+    /// The user id of its owner.
+    pub(crate) fn owner(&self) -> u32 {
+        self.0.user
     }
 }

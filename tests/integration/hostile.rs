@@ -723,7 +723,6 @@ fn a_link_that_never_stands_still_leads_to_a_release() {
 /// Under `SymLinksIfOwnerMatch` a link that one owner makes does not lead to another's files, however fast it is exchanged
 /// for one of theirs.
 #[test]
-#[ignore = "served now and then: the link's owner is asked later than where it leads"]
 fn a_link_that_two_owners_exchange_leads_nobody_to_the_others_files() {
     if !is_root() {
         println!("only root can give files away");
@@ -745,7 +744,6 @@ fn a_link_that_two_owners_exchange_leads_nobody_to_the_others_files() {
 
 /// The same where a process has seen where the other's link leads, and does not look again.
 #[test]
-#[ignore = "served: the owner asked is that of the link that is there now"]
 fn a_link_of_another_owner_does_not_vouch_for_what_was_seen() {
     if !is_root() {
         println!("only root can give files away");
@@ -795,7 +793,6 @@ fn rules() -> Pair {
 
 /// A path that is too long for APR to clean, but not for the kernel to open, is subject to the sections as any other.
 #[test]
-#[ignore = "served: a path that cannot be cleaned is walked as it is"]
 fn a_path_that_cannot_be_cleaned_is_not_served() {
     let pair = rules();
     let children = pair.children();
@@ -815,7 +812,6 @@ fn a_path_that_cannot_be_cleaned_is_not_served() {
 
 /// A URL that a rule has passed through is a URL, also where it looks like the docroot's name.
 #[test]
-#[ignore = "served, by a URL to which no <Location> applies"]
 fn a_url_that_was_passed_through_is_no_path() {
     let pair = rules();
     let children = pair.children();
@@ -834,7 +830,6 @@ fn a_url_that_was_passed_through_is_no_path() {
 
 /// What a section by a pattern hides in a listing stays hidden in an error page that is one.
 #[test]
-#[ignore = "shown: the section that was made for the request's directory is used for the error page's"]
 fn what_a_pattern_hides_is_hidden_in_each_directory() {
     const HIDES: &str = "
         DocumentRoot {site}/current
