@@ -12,7 +12,7 @@ CARGO_TEST := cargo test --locked --no-fail-fast
 
 # cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all module test-module install uninstall demo test unit model integration randomised bench bench-opcache check setup setup-build setup-bench clean help
+.PHONY: all module test-module install uninstall demo test unit model integration randomised stress memcheck asan tsan deny bench bench-opcache check setup setup-build setup-bench clean help
 .PHONY: dist deb rpm package-test release-check
 
 all: module
@@ -46,6 +46,22 @@ integration: setup module test-module ## the module in real Apaches; T=pattern n
 randomised: setup module test-module ## thousands of random sites, as stock httpd answers; REALDOC_SEED=, REALDOC_CONFIGS=
 	REALDOC_MODULE="$(MODULE)" REALDOC_SEED="$${REALDOC_SEED:-$$(date +%s)}" REALDOC_CONFIGS="$${REALDOC_CONFIGS:-3000}" \
 		$(CARGO_TEST) -p mod_realdoc --test integration -- --nocapture randomised::in_
+
+stress: setup module test-module ## load and faults, long; REALDOC_STRESS=0.1: a tenth of it
+	REALDOC_STRESS="$${REALDOC_STRESS:-1}" REALDOC_MODULE="$(MODULE)" REALDOC_TEST_MODULE="$(TEST_MODULE)" \
+		$(CARGO_TEST) -p mod_realdoc --test integration -- --nocapture stress::
+
+memcheck: setup-bench setup module test-module ## the load under valgrind
+	scripts/sanitize memcheck
+
+asan: setup test-module ## the load with the address sanitizer (nightly Rust, clang's runtime)
+	scripts/sanitize asan
+
+tsan: setup test-module ## the load with the thread sanitizer (nightly Rust with rust-src, clang's runtime)
+	scripts/sanitize tsan
+
+deny: ## licences, sources and known faults of the crates (needs cargo-deny and the network)
+	cargo deny --locked check
 
 # The release build plus directives that provoke faults. A profile of its own
 # keeps it out of target/release, from where `make install` installs.

@@ -118,7 +118,7 @@ fn bind(flags: &[String]) {
         )
         .allowlist_function("apr_palloc|apr_pstrmemdup|apr_pool_cleanup_(register|null)")
         .allowlist_function(
-            "apr_filepath_merge|apr_fnmatch|apr_stat|apr_table_(get|setn)|apr_is_empty_table",
+            "apr_filepath_merge|apr_fnmatch|apr_stat|apr_table_(get|setn|unset)|apr_is_empty_table",
         )
         .allowlist_function("apr_pool_(create_unmanaged_ex|destroy|abort_get)")
         .allowlist_function(
@@ -138,9 +138,11 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_hook_(post_read_request|translate_name|map_to_storage|post_config|pre_config)",
         )
-        .allowlist_function("ap_state_query|realdoc_log.*")
-        .allowlist_var("ap_conftree|ap_top_module|ACCESS_CONF")
-        .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|RSRC_CONF|APR_HOOK_.*|AP_SQ_M.*")
+        .allowlist_function("ap_hook_(test_config|pre_mpm)|apr_optional_hook_add")
+        .allowlist_function("ap_state_query|ap_exists_config_define|realdoc_log.*")
+        .allowlist_function("ap_escape_(logitem|html2)|ap_ht_time|ap_rwrite")
+        .allowlist_var("ap_conftree|ap_server_conf|ap_top_module|ACCESS_CONF|AP_STATUS_SHORT")
+        .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|RSRC_CONF|APR_HOOK_.*|AP_SQ_.*")
         .allowlist_var(
             "OPT_.*|OR_.*|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
         )

@@ -7,12 +7,15 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use realdoc_core::docroot::{Docroot, Event};
-use realdoc_core::fs::OsFs;
+#[cfg(not(feature = "test-hooks"))]
+use realdoc_core::fs::OsFs as Files;
 use realdoc_core::names::{below, longest};
 use realdoc_core::resolve;
 use realdoc_core::switch::Snapshot;
 
 use crate::config::ServerConfig;
+#[cfg(feature = "test-hooks")]
+use crate::httpd::HangingFs as Files;
 use crate::httpd::{Answer, Level, Log, Pool, Request, ServerId, log};
 use crate::site::Site;
 use crate::storage::Name;
@@ -83,7 +86,7 @@ impl<'r> Pin<'r> {
             return;
         };
         // What does not resolve, httpd will not find either.
-        let resolved = resolve::resolve(&OsFs, root, site.docroot.mode());
+        let resolved = resolve::resolve(&Files, root, site.docroot.mode());
         if let Ok(resolved) = resolved {
             if !resolved.links.is_empty() {
                 let name = self.pool.put_text(root);
@@ -264,6 +267,14 @@ pub(crate) fn go_with<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
     if let Some(root) = pin.translating_root() {
         r.set_document_root(Some(root));
     }
+    note_root(r, pin.docroot.map(|way| way.resolved));
+}
+
+/// Notes the resolved docroot for `LogFormat "%{realdoc-root}n"`. What is logged is no subrequest.
+pub(crate) fn note_root<'r>(r: Request<'r>, root: Option<&'r CStr>) {
+    if !r.is_subrequest() {
+        r.set_note(c"realdoc-root", root);
+    }
 }
 
 /// The URL has been translated: the document root in its right spelling.
@@ -337,8 +348,8 @@ fn take_way<'r>(r: Request<'r>, site: &'r Site, root: &'r Docroot, look: Look) -
     };
     let (now, policy, cells) = (r.time(), site.policy, site.cells);
     match look {
-        Look::WhenDue => root.take(now, policy, cells, &OsFs, &mut tell, place),
-        Look::Now => root.take_checked(now, policy, cells, &OsFs, &mut tell, place),
+        Look::WhenDue => root.take(now, policy, cells, &Files, &mut tell, place),
+        Look::Now => root.take_checked(now, policy, cells, &Files, &mut tell, place),
     }
     .flatten()
 }

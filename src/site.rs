@@ -1,25 +1,24 @@
 //! Which docroots there are: made when the configuration has been read, one state
 //! for all virtual hosts with the same docroot and way to resolve it.
 
-use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
+use std::io;
 use std::sync::Arc;
 
 use realdoc_core::cell::{Cells, Slot};
 use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::names::Substitution;
-use realdoc_core::resolve::Mode;
 
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
-    Pool, Reruns, Server, auth_is_per_config, is_loaded, is_rehearsal, log, regex_mappings,
-    retained_slice,
+    Pool, Reruns, Server, auth_is_per_config, is_first_start, is_loaded, is_rehearsal, log,
+    regex_mappings, retained_slice,
 };
 use crate::report::Report;
+use crate::survey::Survey;
 
-/// How many links have a cell of their own: 256 KiB, of which only touched pages
-/// take memory. With more, some share one.
+/// How many links have a slot of their own, in up to 2 MiB of shared memory. With more, some share one.
 const SLOTS: usize = 16_384;
 
 /// What a virtual host's requests need.
@@ -41,9 +40,12 @@ pub(crate) struct Site {
 
 /// The post_config hook: gives every server its [`Site`].
 pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
+    if is_rehearsal() {
+        return;
+    }
     let cells = cells(main);
     let auth_is_per_config = auth_is_per_config(pool);
-    if is_loaded(c"mpm_itk.c") && !is_rehearsal() {
+    if is_loaded(c"mpm_itk.c") {
         log!(
             main,
             Warn,
@@ -59,47 +61,29 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
         );
     }));
     let maps_to_files = maps_to_files(pool);
-    let mut report = Report::new();
-    let mut docroots: HashMap<(CString, Mode), Arc<Docroot>> = HashMap::new();
-    let mut docroot = |path: &CStr, mode: Mode| {
-        // As httpd spells file names.
-        let path = pool.clean(path).unwrap_or(path).to_bytes();
-        let path = path
-            .strip_suffix(b"/")
-            .filter(|p| !p.is_empty())
-            .unwrap_or(path);
-        let path = CString::new(path).unwrap_or_default();
-        let made = docroots
-            .entry((path, mode))
-            .or_insert_with_key(|(path, mode)| Arc::new(Docroot::new(path.clone(), mode.clone())));
-        Arc::clone(made)
-    };
+    let mut survey = Survey::new(pool);
+    let mut report = Report::default();
     for server in main.all() {
         let Some(config) = server.config() else {
             continue;
         };
         let settings = config.settings.clone();
-        let path = server
-            .document_root()
-            .filter(|path| path.to_bytes().starts_with(b"/"));
-        let site = path.filter(|_| settings.is_on()).map(|path| {
-            let docroot_of_site = docroot(path, settings.mode());
-            let further: Vec<_> = settings
-                .links()
-                .iter()
-                .map(|link| docroot(link, Mode::Realpath))
-                .collect();
-            let choice = report.add(server, &docroot_of_site, &further, settings.sections());
+        let host = survey.look_at(server, &settings);
+        let site = host.map(|host| {
+            report.add(&host);
+            let by_link = host.choice.by_link;
+            let names_differ = host.names_differ();
             Site {
-                docroot: docroot_of_site,
-                docroot_ends_with_slash: path.count_bytes() > 1 && path.to_bytes().ends_with(b"/"),
-                further,
+                docroot_ends_with_slash: host.path.count_bytes() > 1
+                    && host.path.to_bytes().ends_with(b"/"),
+                further: host.further.into_iter().map(|root| root.docroot).collect(),
                 policy: settings.policy(),
                 cells: own_cells(&settings).unwrap_or(cells),
-                by_link: choice.by_link,
-                marks_docroot: choice.by_link && choice.names_differ && maps_to_files,
+                by_link,
+                marks_docroot: by_link && names_differ && maps_to_files,
                 auth_is_per_config,
                 reruns: Arc::clone(&reruns),
+                docroot: host.root.docroot,
             }
         });
         server.set_config(pool.keep(ServerConfig {
@@ -124,22 +108,35 @@ fn maps_to_files(pool: Pool<'_>) -> bool {
         })
 }
 
+/// The pre_mpm hook, which httpd runs at its start and after a restart that is not graceful: the figures
+/// begin anew, as those of the scoreboard do.
+pub(crate) fn forget_figures() {
+    if is_first_start() {
+        return;
+    }
+    // Where no memory is shared the processes that have counted are gone.
+    if let Ok(cells) = shared_cells() {
+        cells.clear_figures();
+    }
+}
+
 /// The cells that all processes share; without them each process switches by itself.
 fn cells(main: Server<'_>) -> Cells {
+    shared_cells().unwrap_or_else(|error| {
+        log!(
+            main,
+            Warn,
+            "RD02: no shared memory ({error}): after a deploy, processes will go over to the \
+             new release one by one"
+        );
+        Cells::private(SLOTS)
+    })
+}
+
+fn shared_cells() -> io::Result<Cells> {
     // httpd keeps the memory over restarts: another layout or size takes another key.
-    let key = CString::new(format!("mod_realdoc cells 1, {SLOTS}")).unwrap_or_default();
-    match retained_slice::<Slot>(&key, SLOTS) {
-        Ok(slots) => Cells::new(slots),
-        Err(error) => {
-            log!(
-                main,
-                Warn,
-                "RD02: no shared memory ({error}): after a deploy, processes will go over to the \
-                 new release one by one"
-            );
-            Cells::private(SLOTS)
-        }
-    }
+    let key = CString::new(format!("mod_realdoc cells 2, {SLOTS}")).unwrap_or_default();
+    retained_slice::<Slot>(&key, SLOTS).map(Cells::new)
 }
 
 #[cfg(feature = "test-hooks")]

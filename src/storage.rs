@@ -221,7 +221,9 @@ fn lead_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
         pin.adopt(root);
     }
     if pin.link_of(root.to_bytes()).is_some() {
-        r.set_document_root(Some(in_release(r, pin, root)));
+        let root = in_release(r, pin, root);
+        r.set_document_root(Some(root));
+        pin::note_root(r, Some(root));
     }
 }
 

@@ -14,7 +14,9 @@ use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
-use crate::resolve::Link;
+use crate::Micros;
+use crate::figures::{Figures, Reading};
+use crate::resolve::{Link, Mode};
 use crate::sync::AtomicU64;
 
 /// What a cell says: `epoch << 32 | hash of the target`. 0: nothing yet.
@@ -26,6 +28,11 @@ impl Stamp {
     /// (or to one with the same hash).
     pub(crate) fn tells(self, target: &CStr) -> bool {
         self.0 as u32 == hash32(target)
+    }
+
+    /// Whether it was set by somebody who saw the link lead elsewhere.
+    fn tells_otherwise(self, target: &CStr) -> bool {
+        self.0 != 0 && !self.tells(target)
     }
 
     /// The stamp that follows this one when the link leads to `target` now.
@@ -52,22 +59,31 @@ impl Cell {
         }
     }
 
-    /// Whatever the cell says, from now on it says that the link leads to `target`.
-    pub(crate) fn overrule(&self, target: &CStr) {
+    /// Whatever the cell says, from now on it says that the link leads to `target`; what it said before.
+    fn overrule(&self, target: &CStr) -> Stamp {
         let next = |now| Some(Stamp(now).next(target).0);
-        // The closure never declines, so this cannot fail.
-        let _ = self.0.fetch_update(AcqRel, Acquire, next);
+        match self.0.fetch_update(AcqRel, Acquire, next) {
+            // The closure never declines.
+            Ok(before) | Err(before) => Stamp(before),
+        }
     }
 }
 
-/// A place in the shared table: a link's key (0: free) and its cell.
+/// A place in the shared table: a link's key (0: free), its cell and its figures.
 ///
 /// All zeroes is a valid, free slot, so fresh shared memory is an empty table.
 #[repr(C)]
 pub struct Slot {
     key: AtomicU64,
     cell: Cell,
+    figures: Apart,
 }
+
+/// The figures change with each check; the cell, in another cache line, is read for each request and hardly ever
+/// changes.
+#[repr(align(64))]
+#[derive(Default)]
+struct Apart(Figures);
 
 impl Slot {
     /// A free slot.
@@ -76,6 +92,34 @@ impl Slot {
         Slot {
             key: AtomicU64::new(0),
             cell: Cell(AtomicU64::new(0)),
+            figures: Apart::default(),
+        }
+    }
+
+    pub(crate) fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures.0
+    }
+
+    /// The link has been seen to lead to `target`, and not where the cell says, `seen`: from now on the
+    /// cell says so too. If it says something else by now, that.
+    pub(crate) fn change(&self, seen: Stamp, target: &CStr, now: Micros) -> Result<Stamp, Stamp> {
+        let new = seen.next(target);
+        self.cell.replace(seen, new)?;
+        // What nobody had looked at has not been flipped.
+        if seen.0 != 0 {
+            self.figures().flipped(now);
+        }
+        Ok(new)
+    }
+
+    /// The same, whatever the cell says.
+    pub(crate) fn overrule(&self, target: &CStr, now: Micros) {
+        if self.cell.overrule(target).tells_otherwise(target) {
+            self.figures().flipped(now);
         }
     }
 }
@@ -107,25 +151,56 @@ impl Cells {
         Cells::new(Vec::leak((0..slots).map(|_| Slot::free()).collect()))
     }
 
-    /// The cell of `link`, the same in every process that has this table.
-    pub(crate) fn of(&self, link: &Link) -> &'static Cell {
-        let mut hasher = DefaultHasher::new();
-        // The two modes of resolving see different targets of one link.
-        (&link.path, link.text.is_some()).hash(&mut hasher);
-        let key = hasher.finish().max(1);
+    /// What has been counted of the link `name` of docroots that are resolved in `mode`. `None`: nobody has ever
+    /// known it as a link.
+    #[must_use]
+    pub fn read(self, name: &CStr, mode: &Mode) -> Option<Reading> {
+        let key = key(name, mode.is_readlink());
+        let slot = self
+            .candidates(key)
+            .find(|slot| slot.key.load(Acquire) == key);
+        slot.map(|slot| slot.figures().read())
+    }
 
-        let slots = self.0;
-        let home = key as usize % slots.len();
-        for i in 0..Self::PROBES.min(slots.len()) {
-            let slot = &slots[(home + i) % slots.len()];
+    /// Forgets all that has been counted.
+    pub fn clear_figures(self) {
+        for slot in self.0 {
+            if slot.key.load(Acquire) != 0 {
+                slot.figures().clear();
+            }
+        }
+    }
+
+    /// The slot of `link`, the same in every process that has this table.
+    pub(crate) fn of(self, link: &Link) -> &'static Slot {
+        self.named(&link.path, link.text.is_some())
+    }
+
+    pub(crate) fn named(self, link: &CStr, is_readlink: bool) -> &'static Slot {
+        let key = key(link, is_readlink);
+        for slot in self.candidates(key) {
             match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
-                Ok(_) => return &slot.cell,
-                Err(taken) if taken == key => return &slot.cell,
+                Ok(_) => return slot,
+                Err(taken) if taken == key => return slot,
                 Err(_) => {}
             }
         }
-        &slots[home].cell
+        &self.0[key as usize % self.0.len()]
     }
+
+    /// The slots that a link with this key may have.
+    fn candidates(self, key: u64) -> impl Iterator<Item = &'static Slot> {
+        let slots = self.0;
+        let home = key as usize % slots.len();
+        (0..Self::PROBES.min(slots.len())).map(move |i| &slots[(home + i) % slots.len()])
+    }
+}
+
+/// A link's key, never 0. The two modes of resolving see different targets of one link.
+fn key(link: &CStr, is_readlink: bool) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (link, is_readlink).hash(&mut hasher);
+    hasher.finish().max(1)
 }
 
 /// `DefaultHasher::new()` has fixed keys, so all processes agree; never 0, which

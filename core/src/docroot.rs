@@ -158,6 +158,7 @@ impl Docroot {
                     && snapshot.is_still_current()
                 {
                     self.checked_at.store(now, Release);
+                    snapshot.count_check();
                     // The log may keep this thread waiting, and only this one.
                     drop(checking);
                     let resolved = snapshot.docroot();
@@ -187,6 +188,7 @@ impl Docroot {
         });
         match unchanged {
             Some(snapshot) => {
+                snapshot.count_check();
                 let resolved = snapshot.docroot();
                 tell(Event::Checked { resolved });
                 Some(take(snapshot))
@@ -213,10 +215,11 @@ impl Docroot {
         if unlinked && within(self.absent_at.load(Relaxed), now, RESOLVE_EVERY) {
             return None;
         }
-        let settled = settle(&self.path, &self.mode, latest.as_deref(), cells, fs);
+        let settled = settle(&self.path, &self.mode, latest.as_deref(), now, cells, fs);
         drop(checking);
         match settled {
             Ok(found) => {
+                found.count_check();
                 if let Some(latest) = &latest {
                     latest.give_up_links_unlike(&found);
                 }
@@ -225,6 +228,7 @@ impl Docroot {
                 Some(take(&found))
             }
             Err(error) => {
+                self.count_failure(&error, latest.as_deref(), now, cells);
                 let stand_in = self.fail(&error, latest, now, policy, fs, tell);
                 stand_in.map(|snapshot| take(&snapshot))
             }
@@ -262,6 +266,26 @@ impl Docroot {
         }
     }
 
+    fn count_failure(
+        &self,
+        error: &ResolveError,
+        latest: Option<&Snapshot>,
+        now: Micros,
+        cells: Cells,
+    ) {
+        match (
+            latest.filter(|latest| !latest.links().is_empty()),
+            &error.link,
+        ) {
+            (Some(latest), _) => latest.count_failure(now, error.errno),
+            (None, Some(link)) => {
+                let slot = cells.named(link, self.mode.is_readlink());
+                slot.figures().failed(now, error.errno);
+            }
+            (None, None) => {}
+        }
+    }
+
     /// Notes a failure; answers with the snapshot that may serve for now.
     fn fail(
         &self,
@@ -272,7 +296,7 @@ impl Docroot {
         fs: &impl Fs,
         tell: &mut dyn FnMut(Event<'_>),
     ) -> Option<Arc<Snapshot>> {
-        let linked = error.behind_link || latest.as_ref().is_some_and(|l| !l.links().is_empty());
+        let linked = error.link.is_some() || latest.as_ref().is_some_and(|l| !l.links().is_empty());
         if !linked {
             self.absent_at.store(now, Relaxed);
         }
@@ -328,7 +352,8 @@ struct Checking<'a>(&'a AtomicBool);
 
 impl<'a> Checking<'a> {
     fn begin(flag: &'a AtomicBool) -> Option<Self> {
-        (!flag.swap(true, Acquire)).then_some(Checking(flag))
+        // Not `then_some`: it would make the guard in any case, and dropping it clears the flag.
+        (!flag.swap(true, Acquire)).then(|| Checking(flag))
     }
 }
 
@@ -395,7 +420,7 @@ mod tests {
             target: c"/".into(),
             text: None,
         };
-        let (one, other) = twins(cells.of(&link).load());
+        let (one, other) = twins(cells.of(&link).cell().load());
         let fs = Current(RefCell::new(one.clone()));
         let [eager, lazy] = [0, 0].map(|_| Docroot::new(c"/current".into(), Mode::Realpath));
         let take = |docroot: &Docroot, check_every| {

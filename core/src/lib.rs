@@ -7,6 +7,7 @@
 //! - [`cell`]: the one word a link that all processes of the server share.
 //! - [`switch`]: how what a process finds and what the cells say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it looks again.
+//! - [`figures`]: what is counted for the status page.
 //! - [`names`]: a file's name under the link and its name in the release.
 //! - [`settings`]: the values of the directives.
 //!
@@ -16,6 +17,7 @@
 
 pub mod cell;
 pub mod docroot;
+pub mod figures;
 pub mod fs;
 pub mod names;
 pub mod resolve;

@@ -26,6 +26,12 @@ pub enum Mode {
     },
 }
 
+impl Mode {
+    pub(crate) fn is_readlink(&self) -> bool {
+        matches!(self, Mode::Readlink { .. })
+    }
+}
+
 /// A symlink on a docroot's path and where it leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -54,8 +60,8 @@ pub struct ResolveError {
     pub path: CString,
     /// What the system said of it.
     pub errno: Errno,
-    /// Whether a symlink had been followed to get there.
-    pub behind_link: bool,
+    /// The symlink on the docroot's path that had been followed to get there; `None`: none had been.
+    pub link: Option<CString>,
 }
 
 impl ResolveError {
@@ -74,14 +80,19 @@ impl ResolveError {
 impl fmt::Display for ResolveError {
     /// `/srv/app/current: No such file or directory`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = std::io::Error::from(self.errno).to_string();
-        // std appends "(os error 2)", which tells an administrator nothing.
-        let words = words.split(" (os error").next().unwrap_or_default();
-        write!(f, "{}: {words}", self.path.to_string_lossy())
+        write!(f, "{}: {}", self.path.to_string_lossy(), words(self.errno))
     }
 }
 
 impl std::error::Error for ResolveError {}
+
+/// The system's words for an error.
+#[must_use]
+pub fn words(errno: Errno) -> String {
+    let words = std::io::Error::from(errno).to_string();
+    // std appends "(os error 2)", which tells an administrator nothing.
+    words.split(" (os error").next().unwrap_or_default().into()
+}
 
 /// Resolves `docroot`, an absolute path, in `mode`.
 ///
@@ -131,6 +142,7 @@ fn resolve_all(fs: &impl Fs, docroot: &CStr) -> Result<Resolved, ResolveError> {
     let mut walk = Walk::new(fs);
     let mut links = Vec::new();
     for (name, prefix) in components(docroot.to_bytes()) {
+        walk.prefix = prefix;
         if walk.step(name)? {
             links.push(Link {
                 path: c_string(prefix),
@@ -162,7 +174,7 @@ fn resolve_first(
                 Err(errno) => Some(Err(ResolveError {
                     path,
                     errno,
-                    behind_link: false,
+                    link: None,
                 })),
             }
         })
@@ -172,10 +184,12 @@ fn resolve_first(
     let mut walk = Walk::new(fs);
     let mut links = Vec::new();
     if let Some((path, target)) = first {
-        let link = path.to_bytes();
+        let link = &text[..path.count_bytes()];
         let name = link.iter().rposition(|&b| b == b'/').unwrap_or(0);
+        walk.prefix = link;
         walk.follow_by_name(&link[..name])?;
         walk.symlinks += 1;
+        walk.link = Some(link);
         if target.starts_with(b"/") {
             walk.path.clear();
         }
@@ -183,10 +197,11 @@ fn resolve_first(
         links.push(Link {
             target: walk.here(),
             text: Some(target),
-            path: path.clone(),
+            path,
         });
         walk.follow_by_name(&text[link.len()..])?;
     } else {
+        walk.prefix = text;
         walk.follow_by_name(text)?;
     }
     walk.must_be_directory()?;
@@ -201,6 +216,10 @@ struct Walk<'a, F> {
     /// The path so far, without a trailing slash: empty at the root.
     path: Vec<u8>,
     symlinks: u32,
+    /// How much of the docroot's own path has been walked.
+    prefix: &'a [u8],
+    /// The last of the symlinks on that path.
+    link: Option<&'a [u8]>,
 }
 
 impl<'a, F: Fs> Walk<'a, F> {
@@ -209,6 +228,8 @@ impl<'a, F: Fs> Walk<'a, F> {
             fs,
             path: Vec::new(),
             symlinks: 0,
+            prefix: &[],
+            link: None,
         }
     }
 
@@ -224,7 +245,7 @@ impl<'a, F: Fs> Walk<'a, F> {
         Err(ResolveError {
             path: self.here(),
             errno,
-            behind_link: self.symlinks > 0,
+            link: self.link.map(c_string),
         })
     }
 
@@ -267,6 +288,7 @@ impl<'a, F: Fs> Walk<'a, F> {
                 self.down(name);
                 if let Some(text) = self.symlink()? {
                     self.symlinks += 1;
+                    self.link = Some(self.prefix);
                     if self.symlinks > MAX_SYMLINKS {
                         return self.error(Errno::LOOP);
                     }

@@ -6,8 +6,9 @@
 use std::ffi::CStr;
 use std::sync::atomic::Ordering::SeqCst;
 
-use crate::cell::{Cell, Cells, Stamp};
-use crate::fs::Fs;
+use crate::Micros;
+use crate::cell::{Cells, Slot, Stamp};
+use crate::fs::{Errno, Fs};
 use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve};
 use crate::sync::fence;
 
@@ -18,8 +19,8 @@ const ROUNDS: usize = 4;
 /// A docroot's resolution that a process has settled on.
 pub struct Snapshot {
     resolved: Resolved,
-    /// For each link its cell, and what the cell said when the link was looked at.
-    stamps: Box<[(&'static Cell, Stamp)]>,
+    /// For each link its slot, and what the cell there said when the link was looked at.
+    stamps: Box<[(&'static Slot, Stamp)]>,
 }
 
 impl Snapshot {
@@ -39,7 +40,7 @@ impl Snapshot {
     pub(crate) fn is_current(&self) -> bool {
         self.stamps
             .iter()
-            .all(|(cell, stamp)| cell.load() == *stamp)
+            .all(|(slot, stamp)| slot.cell().load() == *stamp)
     }
 
     /// The same after a look at the file system, which orders no memory: without the
@@ -53,11 +54,25 @@ impl Snapshot {
     /// Makes all others look who still know a link that is none any more, as when
     /// a directory was put in its place: its cell would not tell them.
     pub(crate) fn give_up_links_unlike(&self, found: &Snapshot) {
-        for (link, (cell, stamp)) in self.links().iter().zip(&self.stamps) {
+        for (link, (slot, stamp)) in self.links().iter().zip(&self.stamps) {
             if !found.links().iter().any(|l| l.path == link.path) {
                 // If the cell says something else by now, they look anyway.
-                let _ = cell.replace(*stamp, stamp.next(&link.target));
+                let _ = slot.cell().replace(*stamp, stamp.next(&link.target));
             }
+        }
+    }
+
+    /// Counts a look at the links.
+    pub(crate) fn count_check(&self) {
+        for (slot, _) in &self.stamps {
+            slot.figures().checked();
+        }
+    }
+
+    /// Counts a look at the links that has failed.
+    pub(crate) fn count_failure(&self, now: Micros, errno: Errno) {
+        for (slot, _) in &self.stamps {
+            slot.figures().failed(now, errno);
         }
     }
 }
@@ -71,14 +86,15 @@ pub(crate) fn settle(
     path: &CStr,
     mode: &Mode,
     latest: Option<&Snapshot>,
+    now: Micros,
     cells: Cells,
     fs: &impl Fs,
 ) -> Result<Snapshot, ResolveError> {
     // What the cells said before the link was looked at.
-    let mut before: Box<[(&'static Cell, Stamp)]> = latest
+    let mut before: Box<[(&'static Slot, Stamp)]> = latest
         .map_or(&[][..], |snapshot| &snapshot.stamps)
         .iter()
-        .map(|(cell, _)| (*cell, cell.load()))
+        .map(|(slot, _)| (*slot, slot.cell().load()))
         .collect();
     for _ in 0..ROUNDS {
         let Snapshot { resolved, stamps } = look(path, mode, cells, fs)?;
@@ -94,17 +110,15 @@ pub(crate) fn settle(
         }
 
         let mut agreed = true;
-        for (link, (cell, stamp)) in resolved.links.iter().zip(&mut before) {
+        for (link, (slot, stamp)) in resolved.links.iter().zip(&mut before) {
             let target = link.target.as_c_str();
-            if stamp.tells(target) && !is_news(latest, cell, *stamp, link) {
+            if stamp.tells(target) && !is_news(latest, slot, *stamp, link) {
                 continue;
             }
             agreed = false;
-            let next = stamp.next(target);
             // Either way it takes another look to confirm.
-            *stamp = match cell.replace(*stamp, next) {
-                Ok(()) => next,
-                Err(now) => now,
+            *stamp = match slot.change(*stamp, target, now) {
+                Ok(stamp) | Err(stamp) => stamp,
             };
         }
         if agreed {
@@ -114,8 +128,8 @@ pub(crate) fn settle(
     // Flips and checks keep coming. This is as fresh as can be; make all others
     // look too, and look again for the next request.
     let found = look(path, mode, cells, fs)?;
-    for (link, (cell, _)) in found.links().iter().zip(&found.stamps) {
-        cell.overrule(&link.target);
+    for (link, (slot, _)) in found.links().iter().zip(&found.stamps) {
+        slot.overrule(&link.target, now);
     }
     Ok(found)
 }
@@ -129,18 +143,18 @@ fn look(path: &CStr, mode: &Mode, cells: Cells, fs: &impl Fs) -> Result<Snapshot
         .links
         .iter()
         .map(|link| cells.of(link))
-        .map(|cell| (cell, cell.load()))
+        .map(|slot| (slot, slot.cell().load()))
         .collect();
     Ok(Snapshot { resolved, stamps })
 }
 
 /// Whether `link` leads elsewhere than this process last saw under the very
 /// same stamp: a flip between two targets whose hashes are equal.
-fn is_news(latest: Option<&Snapshot>, cell: &Cell, stamp: Stamp, link: &Link) -> bool {
+fn is_news(latest: Option<&Snapshot>, slot: &Slot, stamp: Stamp, link: &Link) -> bool {
     latest.is_some_and(|latest| {
         let known = latest.resolved.links.iter().zip(&latest.stamps);
         known
-            .filter(|(_, (c, s))| std::ptr::eq(*c, cell) && *s == stamp)
+            .filter(|(_, (known, s))| std::ptr::eq(*known, slot) && *s == stamp)
             .any(|(l, _)| l.path == link.path && l.target != link.target)
     })
 }

@@ -50,7 +50,7 @@ fn links(fs: &MemoryFs, docroot: &str, mode: &Mode) -> Vec<(String, String)> {
 fn error(fs: &MemoryFs, docroot: &str, mode: &Mode) -> (Errno, String, bool) {
     let error = resolve(fs, &c(docroot), mode).expect_err(docroot);
     let path = error.path.into_string().unwrap();
-    (error.errno, path, error.behind_link)
+    (error.errno, path, error.link.is_some())
 }
 
 fn pair(link: &str, target: &str) -> (String, String) {
@@ -332,7 +332,7 @@ fn errors_that_a_deploy_in_progress_can_have_are_passing() {
         ResolveError {
             path,
             errno,
-            behind_link: false,
+            link: None,
         }
         .is_passing()
     };

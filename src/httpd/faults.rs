@@ -2,7 +2,13 @@
 //! with the feature `test-hooks`.
 
 use std::env;
+use std::ffi::CStr;
+use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::thread;
+use std::time::Duration;
+
+use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
 
 /// `REALDOC_TEST_PANIC=place` in httpd's environment: every entry there panics. (A
 /// directive would come too late for the places that run before one is read.)
@@ -11,4 +17,35 @@ static PANIC_IN: LazyLock<String> =
 
 pub(super) fn panic_in(place: &str) {
     assert!(*PANIC_IN != place, "asked for by REALDOC_TEST_PANIC");
+}
+
+/// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link waits while there is
+/// a file `link.hangs` beside it.
+static HANGS_AT: LazyLock<Option<(String, PathBuf)>> = LazyLock::new(|| {
+    let link = env::var("REALDOC_TEST_HANG").ok()?;
+    let sign = PathBuf::from(format!("{link}.hangs"));
+    Some((link, sign))
+});
+
+/// The file system of the process, which may hang.
+pub(crate) struct HangingFs;
+
+impl Fs for HangingFs {
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        hang_at(path);
+        OsFs.stat(path)
+    }
+
+    fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
+        hang_at(path);
+        OsFs.read_link(path, read)
+    }
+}
+
+fn hang_at(path: &CStr) {
+    if let Some((link, sign)) = &*HANGS_AT {
+        while path.to_bytes() == link.as_bytes() && sign.exists() {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! httpd's hooks, with safe functions.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::{NonNull, null};
 
 use super::boundary::boundary;
@@ -161,30 +161,130 @@ impl Hooks {
 
     /// The configuration has been read. `f` gets the pool that lives as long as it, and the
     /// main server.
-    pub(crate) fn post_config<F>(&self, _: F, order: Order)
-    where
-        F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static,
-    {
-        unsafe extern "C" fn hook<F>(
+    pub(crate) fn post_config<F: ConfigHook>(&self, _: F, order: Order) {
+        unsafe extern "C" fn hook<F: ConfigHook>(
             pconf: *mut raw::apr_pool_t,
             _: *mut raw::apr_pool_t,
             _: *mut raw::apr_pool_t,
             main: *mut raw::server_rec,
-        ) -> c_int
-        where
-            F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static,
-        {
-            boundary("post_config", main, raw::OK as c_int, || {
-                // SAFETY: httpd hands over its configuration pool and its main server,
-                // which both live until the next reading of the configuration.
-                let (pool, main) = unsafe { (Pool::from_raw(pconf), Server::from_raw(main)) };
-                conjure::<F>()(pool, main);
-                raw::OK as c_int
-            })
+        ) -> c_int {
+            // SAFETY: httpd calls this as such a hook.
+            unsafe { enter_config::<F>("post_config", pconf, main) };
+            raw::OK as c_int
         }
         // SAFETY: as for the request hooks.
         unsafe { raw::ap_hook_post_config(Some(hook::<F>), null(), null(), order.0) }
     }
+
+    /// The configuration has been read, and only that was wanted (`httpd -t`).
+    pub(crate) fn test_config<F: ConfigHook>(&self, _: F) {
+        unsafe extern "C" fn hook<F: ConfigHook>(
+            pconf: *mut raw::apr_pool_t,
+            main: *mut raw::server_rec,
+        ) {
+            // SAFETY: httpd calls this as such a hook.
+            unsafe { enter_config::<F>("test_config", pconf, main) };
+        }
+        // SAFETY: as for the request hooks.
+        unsafe { raw::ap_hook_test_config(Some(hook::<F>), null(), null(), Order::MIDDLE.0) }
+    }
+
+    /// httpd is about to serve, and begins its scoreboard anew: at its start, and after a restart that is not
+    /// graceful.
+    pub(crate) fn pre_mpm<F: Fn() + Copy + Send + Sync + 'static>(&self, _: F) {
+        unsafe extern "C" fn hook<F: Fn() + Copy + Send + Sync + 'static>(
+            _: *mut raw::apr_pool_t,
+            _: raw::ap_scoreboard_e,
+        ) -> c_int {
+            boundary("pre_mpm", null(), (), conjure::<F>());
+            raw::OK as c_int
+        }
+        // SAFETY: as for the request hooks.
+        unsafe { raw::ap_hook_pre_mpm(Some(hook::<F>), null(), null(), Order::MIDDLE.0) }
+    }
+
+    /// mod_status makes its page. Where it is not loaded `f` is never called.
+    pub(crate) fn status<F>(&self, _: F)
+    where
+        F: Fn(Request<'_>, Audience) + Copy + Send + Sync + 'static,
+    {
+        unsafe extern "C" fn hook<F>(r: *mut raw::request_rec, flags: c_int) -> c_int
+        where
+            F: Fn(Request<'_>, Audience) + Copy + Send + Sync + 'static,
+        {
+            let audience = match flags & raw::AP_STATUS_SHORT as c_int {
+                0 => Audience::Human,
+                _ => Audience::Program,
+            };
+            let Some(r) = NonNull::new(r) else {
+                return raw::DECLINED;
+            };
+            // SAFETY: mod_status hands over the request that it answers, which has a server.
+            let server = unsafe { r.as_ref().server };
+            boundary("status_hook", server, raw::DECLINED, || {
+                // SAFETY: the request is this thread's until the hook's end.
+                conjure::<F>()(unsafe { Request::from_raw(r) }, audience);
+                raw::OK as c_int
+            })
+        }
+        let hook: unsafe extern "C" fn(*mut raw::request_rec, c_int) -> c_int = hook::<F>;
+        // SAFETY: mod_status.h declares the hook with this type, and by its name APR gives the function back to
+        // mod_status as that (APR_OPTIONAL_HOOK, apr_optional_hooks.h).
+        unsafe {
+            let hook = std::mem::transmute::<
+                unsafe extern "C" fn(*mut raw::request_rec, c_int) -> c_int,
+                unsafe extern "C" fn(),
+            >(hook);
+            let name = c"status_hook".as_ptr();
+            raw::apr_optional_hook_add(name, Some(hook), null(), null(), Order::MIDDLE.0);
+        }
+    }
+}
+
+/// For whom mod_status makes its page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// In HTML.
+    Human,
+    /// `?auto`: in lines of `name: value`.
+    Program,
+}
+
+/// A function of a hook for the whole configuration; see [`RequestHook`].
+pub(crate) trait ConfigHook:
+    for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static
+{
+}
+impl<F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static> ConfigHook for F {}
+
+/// Such a hook's way into Rust.
+///
+/// # Safety
+/// `pconf` and `main` are what httpd hands to such a hook.
+unsafe fn enter_config<F: ConfigHook>(
+    name: &'static str,
+    pconf: *mut raw::apr_pool_t,
+    main: *mut raw::server_rec,
+) {
+    boundary(name, main, (), || {
+        // SAFETY: httpd hands over its configuration pool and its main server,
+        // which both live until the next reading of the configuration.
+        let (pool, main) = unsafe { (Pool::from_raw(pconf), Server::from_raw(main)) };
+        conjure::<F>()(pool, main);
+    });
+}
+
+/// Whether httpd has read its configuration to serve for the first time: nobody has served yet.
+pub(crate) fn is_first_start() -> bool {
+    // SAFETY: it reads a number of httpd's.
+    let generation = unsafe { raw::ap_state_query(raw::AP_SQ_CONFIG_GEN as c_int) };
+    generation <= 1
+}
+
+/// Whether httpd was called with `-D name`.
+pub(crate) fn is_defined(name: &CStr) -> bool {
+    // SAFETY: httpd compares the name with those that it was given.
+    unsafe { raw::ap_exists_config_define(name.as_ptr()) != 0 }
 }
 
 /// Whether httpd reads the configuration for the first of the two times at its start:

@@ -9,6 +9,7 @@ mod boundary;
 mod command;
 mod conftree;
 mod dir_config;
+mod escape;
 #[cfg(feature = "test-hooks")]
 mod faults;
 mod hooks;
@@ -24,7 +25,9 @@ pub(crate) use auth::is_per_config as auth_is_per_config;
 pub(crate) use command::{Command, Directive, Takes};
 pub(crate) use conftree::regex_mappings;
 pub(crate) use dir_config::{DirConfig, Kind, Options, Section, Symlinks, matches_pattern};
-pub(crate) use hooks::{Answer, Hooks, Order, is_rehearsal};
+#[cfg(feature = "test-hooks")]
+pub(crate) use faults::HangingFs;
+pub(crate) use hooks::{Answer, Audience, Hooks, Order, is_defined, is_first_start, is_rehearsal};
 pub(crate) use log::{Level, Log, log};
 pub(crate) use module::is_loaded;
 pub(crate) use path::{PoolPath, PoolVec};

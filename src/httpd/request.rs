@@ -42,6 +42,12 @@ impl<'r> Request<'r> {
         unsafe { Server::from_raw((*self.as_ptr()).server) }
     }
 
+    /// The main server, of the configuration that the request runs under.
+    pub(crate) fn main_server(self) -> Server<'r> {
+        // SAFETY: httpd sets it before it serves, and this process reads no other configuration.
+        unsafe { Server::from_raw(raw::ap_server_conf) }
+    }
+
     /// When httpd began to read the request.
     pub(crate) fn time(self) -> Micros {
         // SAFETY: the request is alive.
@@ -250,6 +256,27 @@ impl<'r> Request<'r> {
         unsafe {
             let note = raw::apr_table_get((*self.as_ptr()).notes, name.as_ptr());
             (!note.is_null()).then(|| CStr::from_ptr(note))
+        }
+    }
+
+    /// Leaves a note, or takes it away.
+    pub(crate) fn set_note(self, name: &'static CStr, note: Option<&'r CStr>) {
+        // SAFETY: the table is the request's, and the strings live as long.
+        unsafe {
+            let notes = (*self.as_ptr()).notes;
+            match note {
+                Some(note) => raw::apr_table_setn(notes, name.as_ptr(), note.as_ptr()),
+                None => raw::apr_table_unset(notes, name.as_ptr()),
+            }
+        }
+    }
+
+    /// Adds to the answer's body.
+    pub(crate) fn write(self, text: &str) {
+        // In pieces whose length fits; who cannot be sent any more is gone, which httpd notices by itself.
+        for piece in text.as_bytes().chunks(1 << 20) {
+            // SAFETY: the request is alive and being answered; httpd copies the bytes.
+            unsafe { raw::ap_rwrite(piece.as_ptr().cast(), piece.len() as c_int, self.as_ptr()) };
         }
     }
 

@@ -2,8 +2,9 @@
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 
-use super::dir_config::Section;
+use super::dir_config::{DirConfig, Section};
 use super::{module, raw};
 use crate::config::ServerConfig;
 
@@ -49,6 +50,14 @@ impl<'s> Server<'s> {
         })
     }
 
+    /// This server, the main one, and the virtual hosts in the order of the text. httpd puts each new one before those that
+    /// it has (core.c, virtualhost_section).
+    pub(crate) fn in_order(self) -> Vec<Server<'s>> {
+        let mut servers: Vec<_> = self.all().collect();
+        servers[1..].reverse();
+        servers
+    }
+
     /// Our configuration for the server.
     pub(crate) fn config(self) -> Option<&'s ServerConfig> {
         // SAFETY: only `module` and `set_config` write our slot of a server's vector,
@@ -68,6 +77,36 @@ impl<'s> Server<'s> {
             let slot = module::slot((*self.raw).module_config);
             *slot = std::ptr::from_ref(config).cast_mut().cast();
         }
+    }
+
+    /// The `ServerName`, or what httpd takes for it.
+    pub(crate) fn name(self) -> &'s CStr {
+        // SAFETY: the server is alive; null, or a string that lives as long.
+        unsafe {
+            let name = (*self.raw).server_hostname;
+            if name.is_null() {
+                c""
+            } else {
+                CStr::from_ptr(name)
+            }
+        }
+    }
+
+    /// Where a virtual host is defined: file and line. Only while the configuration is read: httpd may forget
+    /// the file's name then (`Node::file`).
+    pub(crate) fn definition(self) -> Option<(&'s CStr, u32)> {
+        // SAFETY: the server is alive, and at that time the file's name too.
+        unsafe {
+            let file = (*self.raw).defn_name;
+            let line = (*self.raw).defn_line_number;
+            (!file.is_null()).then(|| (CStr::from_ptr(file), line))
+        }
+    }
+
+    /// What holds for a request before any section.
+    pub(crate) fn dir_config(self) -> Option<DirConfig<'s>> {
+        // SAFETY: the server's own, which lives as long.
+        unsafe { NonNull::new((*self.raw).lookup_defaults).map(|raw| DirConfig::from_raw(raw)) }
     }
 
     /// The `DocumentRoot` as configured.

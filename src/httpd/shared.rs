@@ -16,7 +16,7 @@ use super::raw;
 /// That is so.
 pub(crate) unsafe trait Shareable: Sync + 'static {}
 
-// SAFETY: two atomic integers (realdoc_core::cell).
+// SAFETY: atomic integers (realdoc_core::cell).
 unsafe impl Shareable for Slot {}
 
 /// Kept by httpd under our key over restarts.

@@ -127,6 +127,18 @@ impl Builder {
         self.home.configtest()
     }
 
+    /// Lets httpd check the configuration and tell what the name of a dump asks for (`httpd -t -D <name>`); gives what it
+    /// says.
+    ///
+    /// # Errors
+    ///
+    /// When httpd refuses the configuration.
+    pub fn dump(&self, name: &str) -> Result<String, ConfigError> {
+        let ports = free_ports(self.config.ports());
+        self.home.configure(&self.config, &ports);
+        self.home.run(&["-t", "-D", name])
+    }
+
     /// Starts the server and waits until it serves.
     ///
     /// # Panics

@@ -172,6 +172,23 @@ fn auto_sees_a_regex_below_the_docroot() {
     ]
     .map(|(kind, regex)| (Mode::Link, by_release.clone() + &section(kind, regex)));
     check_auto(&cases);
+    let below_release = section("DirectoryMatch", "/app/releases/[0-9]+/web/private");
+    check_auto(&[(Mode::Target, below_release)]);
+}
+
+/// A regex that matches only what is below the release does not apply by the link's name, and the start says so.
+#[test]
+fn the_start_tells_of_a_regex_below_the_release() {
+    let regex = "/app/releases/[0-9]+/web/private";
+    let sections = section("Directory", "/app") + &section("DirectoryMatch", regex);
+    let (server, _) = start("warn", &sections, &[("host".into(), String::new())]);
+    assert_eq!(mode(server.on(1), "host"), Mode::Link);
+    let line = format!(
+        "RD06: <DirectoryMatch \"{}{regex}\">",
+        server.root().display()
+    );
+    assert_eq!(server.log_count(&line), 1, "{}", server.error_log());
+    server.stop();
 }
 
 /// Each of these sections makes a virtual host run in this mode.

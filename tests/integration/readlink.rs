@@ -18,6 +18,7 @@ const FILES: [(&str, &str); 3] = [
 fn prepare(mpm: Mpm, module: Module) -> (Builder, Releases) {
     let setup = Server::builder(mpm).module(module).children(1).cgi();
     let setup = setup.root_section("Options FollowSymLinks ExecCGI\nRequire all granted");
+    let setup = setup.allow("RD15:");
     let app = Releases::at(setup.root().join("app"));
     for release in ["12", "13"] {
         app.create(release, &FILES);
@@ -67,6 +68,15 @@ fn one_step_of_a_chain(mpm: Mpm) {
         .start();
 
     let docroots = || ["last", "middle", "off"].map(|host| docroot(&server, host));
+    // Who has PHP is told that it resolves A by itself.
+    for path in ["current", "current/web"] {
+        let line = format!(
+            "RD15: UseReadlink leads DocumentRoot {} to ",
+            app.path(path).display()
+        );
+        assert_eq!(server.log_count(&line), 1, "{}", server.error_log());
+    }
+    assert_eq!(server.log_count("RD15: "), 2);
     assert_eq!(docroots(), ["A", "A/web", "releases/12/web"]);
     app.flip("current", app.path("B"));
     assert_eq!(docroots(), ["B", "B/web", "releases/13/web"]);

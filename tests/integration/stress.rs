@@ -50,7 +50,6 @@ const PAGE: &str = "/page.shtml";
 
 /// And a script, less often: it costs more than all others.
 const SCRIPT: &str = "/script.cgi";
-const ASKS_BETWEEN_SCRIPTS: usize = 4 * ASKS.len();
 
 /// What is granted, only a section of the link's name grants.
 const CONFIG: &str = "
@@ -167,9 +166,17 @@ fn a_million_requests(mpm: Mpm) {
     let server = setup.cgi().start();
     let children = server.children();
     let requests = amount(1_000, 1_000_000);
+    let mut paths = ASKS.repeat(4);
+    paths.push(SCRIPT);
     let mut all = Load::default();
     while all.answers < requests {
-        let load = Load::run(&server, &site, ROUND.min(requests - all.answers), |_| ());
+        let load = Load::run(
+            &server,
+            &site,
+            &paths,
+            ROUND.min(requests - all.answers),
+            |_| (),
+        );
         assert!(load.wrong.is_empty(), "{:#?}", load.wrong);
         assert!(load.errors.is_empty(), "{:?}", load.errors);
         all.answers += load.answers;
@@ -189,20 +196,20 @@ fn a_million_requests(mpm: Mpm) {
 }
 
 each_mpm!(killed_children on prefork, event);
-/// When a child process is killed (`kill -9`), no request fails but those that it had, and no answer is wrong.
+/// When a child process is killed (`kill -9`), no request fails but those that it had, and no answer is wrong. (Without
+/// scripts: mod_cgid's daemon may die, too, of writing to who is gone.)
 fn killed_children(mpm: Mpm) {
     // In flips.
     const BETWEEN_KILLS: usize = 10;
 
     let (setup, site) = prepare(mpm, Module::On);
     let server = setup
-        .cgi()
         .allow("exit signal Killed (9)")
         .allow("children are killed successively")
         .start();
     let mut killed = 0;
-    let load = Load::run(&server, &site, amount(1_000, 100_000), |flip| {
-        if flip % BETWEEN_KILLS == 0 {
+    let load = Load::run(&server, &site, &ASKS, amount(2_000, 100_000), |flip| {
+        if flip % BETWEEN_KILLS == 1 {
             // httpd starts new ones once a second: one has to be left.
             let children = server.children();
             if children.len() > 1 {
@@ -242,10 +249,11 @@ struct Load {
 impl Load {
     const CLIENTS: usize = 6;
 
-    /// Asks so often, while flips go on; after each of them `meanwhile` gets its number.
+    /// Asks so often for one of `paths` while flips go on; after each of them `meanwhile` gets its number.
     fn run(
         server: &Server,
         site: &Releases,
+        paths: &[&'static str],
         requests: usize,
         mut meanwhile: impl FnMut(usize),
     ) -> Self {
@@ -257,7 +265,9 @@ impl Load {
             .map(|first| {
                 let left = Arc::clone(&left);
                 let client = server.client();
-                Background::run(move |stop| ask_all(client, first, &left, stop))
+                let mut paths = paths.to_vec();
+                paths.rotate_left(first);
+                Background::run(move |stop| ask_all(client, &paths, &left, stop))
             })
             .collect();
         let mut flips = 0;
@@ -284,16 +294,15 @@ impl Load {
     }
 }
 
-/// Asks for one after the other, beginning with the `first`, until none is `left`.
+/// Asks for one after the other until none is `left`.
 fn ask_all(
     mut client: Client,
-    first: usize,
+    paths: &[&'static str],
     left: &AtomicUsize,
     stop: &Stop,
 ) -> (Vec<Answer>, Vec<ClientError>) {
     let (mut answers, mut errors) = (Vec::new(), Vec::new());
-    let round = ASKS.iter().cycle().take(ASKS_BETWEEN_SCRIPTS);
-    for path in round.chain([&SCRIPT]).cycle().skip(first) {
+    for path in paths.iter().cycle() {
         let take = |left: usize| left.checked_sub(1);
         if stop.requested() || left.fetch_update(Relaxed, Relaxed, take).is_err() {
             break;
@@ -341,8 +350,9 @@ impl Restarts {
 
         let (setup, site) = prepare(mpm, module);
         let server = setup.start();
-        // The scoreboard has places for some old generations only.
+        // The scoreboard has places, and the parent a memory, for some old generations only.
         server.allow("AH00485:");
+        server.allow("AH00546:");
         let mut deploys = Deploys::of(&site);
         deploys.deploy("0");
         let endpoint = server.on(1);
@@ -626,8 +636,6 @@ fn strangers_cost_no_memory(mpm: Mpm) {
         "/denied/",
     ];
     const BETWEEN_FLIPS: usize = 100;
-    // In the short form 60 bytes a request.
-    const TOLERANCE: u64 = 256 * 1024;
 
     let requests = amount(4_000, 1_000_000);
     let targets = amount(50, 1_000);
@@ -659,7 +667,60 @@ fn strangers_cost_no_memory(mpm: Mpm) {
         "{mpm}: {requests} requests, each of another host and path, {flips} flips between {targets} targets: \
          {before} bytes before, {after} after"
     );
-    assert!(after <= before + TOLERANCE);
+    // Some heap, and less than a byte a request.
+    let tolerance = 256 * 1024 + requests as u64 / 2;
+    assert!(after <= before + tolerance);
     assert_eq!(server.children(), child, "no child has ended");
+    server.stop();
+}
+
+each_mpm!(a_file_system_hangs on worker, event);
+/// A file system that does not answer for the link keeps one request waiting, not those after it; other virtual hosts do not
+/// notice, and when it answers again, so does that request. (In each process: on prefork, which has one thread, all others of
+/// the process wait with it.)
+fn a_file_system_hangs(mpm: Mpm) {
+    const CLIENTS: usize = 10;
+    const HOSTS: &str = "<VirtualHost *:{port}>\nDocumentRoot {root}/hung/current\n</VirtualHost>\n\
+        <VirtualHost *:{port}>\nServerName other\nDocumentRoot {root}/other/current\n</VirtualHost>";
+
+    let setup = Server::builder(mpm).module(Module::TestHooks).children(1);
+    let [hung, other] = ["hung", "other"].map(|name| {
+        let site = Releases::at(setup.root().join(name));
+        for release in ["42", "43"] {
+            site.create(release, &[("page.txt", release)]);
+        }
+        site.deploy("42");
+        site
+    });
+    let link = hung.current();
+    let server = setup
+        .env("REALDOC_TEST_HANG", link.to_str().expect("it is text"))
+        .config(HOSTS)
+        .start();
+    let endpoint = server.on(1);
+    let ask = move |host| endpoint.request("GET", FILE, &[("Host", host)]).text();
+    assert_eq!(ask("hung"), "42");
+
+    hung.put("current.hangs", "");
+    let clients = [(); CLIENTS].map(|()| Background::run(move |_| ask("hung")));
+    let waiting = || {
+        clients
+            .iter()
+            .filter(|client| !client.is_finished())
+            .count()
+    };
+    wait_until("one request waits", LIMIT, || waiting() == 1);
+    for release in ["43", "42"] {
+        other.deploy(release);
+        assert_eq!(ask("other"), release);
+        assert_eq!(ask("hung"), "42");
+    }
+    assert_eq!(waiting(), 1, "the control: it hangs");
+    hung.break_link("current.hangs");
+    for client in clients {
+        assert_eq!(client.finish(), "42");
+    }
+    hung.deploy("43");
+    assert_eq!(ask("hung"), "43");
     server.stop();
 }

@@ -1,0 +1,231 @@
+//! What the configuration says of the virtual hosts, and where their document roots lead at that moment: what
+//! [`site`](crate::site) goes by, what [`report`](crate::report) and [`dump`](crate::dump) tell.
+//!
+//! What counts in the end is what the children see, who may have fewer rights and another root directory.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use realdoc_core::docroot::Docroot;
+use realdoc_core::fs::{Fs, OsFs};
+use realdoc_core::names::{regex_is_about, renamed};
+use realdoc_core::resolve::{Link, Mode, ResolveError, Resolved, resolve, starts_at_component};
+use realdoc_core::settings::Sections;
+
+use crate::config::Settings;
+use crate::httpd::{Kind, Pool, Section, Server, matches_pattern};
+
+/// Looks at each document root once, however many virtual hosts have it.
+pub(crate) struct Survey<'c> {
+    pool: Pool<'c>,
+    /// By path.
+    realpath: HashMap<CString, Root>,
+    /// The same for each beginning that `UseReadlink` gives. (Not by `Mode` in one table: valgrind takes the
+    /// machine code that compares two of them for a use of what is not there.)
+    readlink: HashMap<Option<CString>, HashMap<CString, Root>>,
+}
+
+/// A document root, or a path of `RealdocLink`, and where it leads.
+#[derive(Clone)]
+pub(crate) struct Root {
+    pub(crate) docroot: Arc<Docroot>,
+    pub(crate) leads: Rc<Result<Resolved, ResolveError>>,
+}
+
+impl Root {
+    /// The symlinks on its path; none if it does not resolve.
+    pub(crate) fn links(&self) -> &[Link] {
+        (*self.leads)
+            .as_ref()
+            .map_or(&[], |resolved| &resolved.links)
+    }
+
+    /// The link that `UseReadlink` follows, if that leads to a symlink.
+    pub(crate) fn link_to_symlink(&self) -> Option<&Link> {
+        let is_symlink = |path: &CStr| OsFs.read_link(path, |_| ()).is_ok();
+        let mut links = self.links().iter();
+        links.find(|link| link.text.is_some() && is_symlink(&link.target))
+    }
+
+    /// What `UseReadlink` says to begin at, where the path does not lie under that.
+    pub(crate) fn ignored_beginning(&self) -> Option<&CStr> {
+        match self.docroot.mode() {
+            Mode::Readlink { from: Some(from) } => {
+                Some(&**from).filter(|from| !starts_at_component(self.docroot.path(), from))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A virtual host, or the main server, that is not left alone from the start.
+pub(crate) struct Host<'c> {
+    pub(crate) server: Server<'c>,
+    /// As configured.
+    pub(crate) path: &'c CStr,
+    pub(crate) root: Root,
+    /// Of `RealdocLink`.
+    pub(crate) further: Vec<Root>,
+    pub(crate) choice: Choice,
+    /// All but `<Directory "/">`.
+    pub(crate) sections: Vec<(Section<'c>, Names)>,
+}
+
+impl<'c> Survey<'c> {
+    pub(crate) fn new(pool: Pool<'c>) -> Self {
+        Survey {
+            pool,
+            realpath: HashMap::new(),
+            readlink: HashMap::new(),
+        }
+    }
+
+    /// `None`: the server is left alone, by `Realdoc Off` or since it has no document root.
+    pub(crate) fn look_at(&mut self, server: Server<'c>, settings: &Settings) -> Option<Host<'c>> {
+        let path = server
+            .document_root()
+            .filter(|path| path.to_bytes().starts_with(b"/"));
+        let path = path.filter(|_| settings.is_on())?;
+        let root = self.root(path, settings.mode());
+        let further = settings.links().iter();
+        let further = further
+            .map(|link| self.root(link, Mode::Realpath))
+            .collect();
+        let resolved = (*root.leads).as_ref().ok();
+        let resolved = resolved.filter(|resolved| !resolved.links.is_empty());
+        let sections: Vec<_> = server
+            .sections()
+            .iter()
+            // A regex without a slash has no components either.
+            .filter(|section| section.components() != 0 || section.kind() == Kind::Regex)
+            .map(|section| (*section, names(*section, root.docroot.path(), resolved)))
+            .collect();
+        let choice = choose(settings.sections(), &sections, resolved.is_some());
+        Some(Host {
+            server,
+            path,
+            further,
+            choice,
+            sections,
+            root,
+        })
+    }
+
+    fn root(&mut self, path: &CStr, mode: Mode) -> Root {
+        // As httpd spells file names.
+        let path = self.pool.clean(path).unwrap_or(path).to_bytes();
+        let path = path
+            .strip_suffix(b"/")
+            .filter(|p| !p.is_empty())
+            .unwrap_or(path);
+        let path = CString::new(path).unwrap_or_default();
+        let roots = match &mode {
+            Mode::Realpath => &mut self.realpath,
+            Mode::Readlink { from } => self.readlink.entry(from.clone()).or_default(),
+        };
+        let root = roots.entry(path).or_insert_with_key(|path| Root {
+            leads: Rc::new(resolve(&OsFs, path, &mode)),
+            docroot: Arc::new(Docroot::new(path.clone(), mode)),
+        });
+        root.clone()
+    }
+}
+
+impl<'c> Host<'c> {
+    /// The document root and the further links, each with the name of its directive.
+    pub(crate) fn roots(&self) -> impl Iterator<Item = (&'static str, &Root)> {
+        let further = self.further.iter().map(|root| ("RealdocLink", root));
+        std::iter::once(("DocumentRoot", &self.root)).chain(further)
+    }
+
+    /// The sections that apply by one of the names alone: of the link, or in the release.
+    pub(crate) fn sections_by(&self, link: bool) -> impl Iterator<Item = Section<'c>> {
+        let is_alone = move |names: &Names| names.link == link && names.target != link;
+        let sections = self
+            .sections
+            .iter()
+            .filter(move |(_, names)| is_alone(names));
+        sections.map(|(section, _)| *section)
+    }
+
+    /// Whether it makes a difference whose sections apply.
+    pub(crate) fn names_differ(&self) -> bool {
+        // A pattern or regex may make one further below.
+        let differ = |(section, names): &(Section<'_>, Names)| {
+            section.kind() != Kind::Path || names.link != names.target
+        };
+        self.sections.iter().any(differ)
+    }
+}
+
+/// Whose sections apply to a virtual host.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice {
+    /// Those of the link's name; else those of the release's.
+    pub(crate) by_link: bool,
+    pub(crate) why: &'static str,
+}
+
+/// What a section is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    /// It applies to the docroot, or to something below a link, by the link's name.
+    link: bool,
+    /// The same by the name in the release.
+    target: bool,
+}
+
+fn names(section: Section<'_>, docroot: &CStr, resolved: Option<&Resolved>) -> Names {
+    let links = resolved.map_or(&[][..], |resolved| &resolved.links);
+    let mut names = Names {
+        link: section.applies_on_the_way_to(docroot)
+            || links.iter().any(|link| is_below(section, &link.path)),
+        target: resolved.is_some_and(|resolved| section.applies_on_the_way_to(&resolved.docroot))
+            || links.iter().any(|link| is_below(section, &link.target)),
+    };
+    if section.kind() == Kind::Regex && !names.link && !names.target {
+        // It may match what is below.
+        let is_about = |dir: &CStr| regex_is_about(section.name().to_bytes(), dir.to_bytes());
+        names.link = links.iter().any(|link| is_about(&link.path));
+        names.target = links.iter().any(|link| is_about(&link.target));
+    }
+    names
+}
+
+/// Whether `section` is named at `dir` or below it.
+fn is_below(section: Section<'_>, dir: &CStr) -> bool {
+    let is_pattern = section.kind() == Kind::Pattern;
+    let matches =
+        |pattern: &[u8]| CString::new(pattern).is_ok_and(|pattern| matches_pattern(&pattern, dir));
+    section.kind() != Kind::Regex
+        && renamed(
+            section.name().to_bytes(),
+            is_pattern,
+            dir.to_bytes(),
+            b"",
+            matches,
+        )
+        .is_some()
+}
+
+/// Whether the sections of the link's name apply, and why.
+fn choose(choice: Sections, sections: &[(Section<'_>, Names)], resolves: bool) -> Choice {
+    let (by_link, why) = match choice {
+        Sections::Link => (true, "RealdocSections Link"),
+        Sections::Target => (false, "RealdocSections Target"),
+        Sections::Auto if sections.iter().any(|(_, names)| names.link) => {
+            (true, "RealdocSections Auto: there are sections for it")
+        }
+        Sections::Auto if resolves && sections.iter().any(|(_, names)| names.target) => (
+            false,
+            "RealdocSections Auto: there are sections for it, and none for the link's",
+        ),
+        Sections::Auto => (
+            true,
+            "RealdocSections Auto: there are no sections for either",
+        ),
+    };
+    Choice { by_link, why }
+}
