@@ -142,6 +142,7 @@ fn a_virtual_host_overrides_the_server_both_ways(mpm: Mpm) {
 fn check_overrides(mpm: Mpm, global: &str, hosts: &[(&str, [&str; 3])]) {
     // One child, since only a process that has looked can go on with what it has seen.
     let mut setup = Server::builder(mpm).module(Module::On).children(1).cgi();
+    setup = setup.allow("RD15:");
     let mut sites = Vec::new();
     for (n, (settings, _)) in hosts.iter().enumerate() {
         let site = site(&setup, &format!("host{n}"));
