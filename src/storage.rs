@@ -98,7 +98,7 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
         link: None,
     });
     let file = match name.link {
-        Some(_) => in_release(r, pin, name.text),
+        Some(link) => behind(r, link, name.text),
         None => filename,
     };
     if file != mapped {
@@ -196,11 +196,11 @@ fn heal<'r>(
     pin::end_translation(r, pin);
     r.restart_walk();
     r.set_path_info(path_info);
-    r.lead_to(in_release(r, pin, name));
+    let link = pin.link_of(name.to_bytes()).map(|(link, _)| link);
+    r.lead_to(link.map_or(name, |link| behind(r, link, name)));
     if let Some(root) = visit.context.get() {
         r.set_context_document_root(in_release(r, pin, root));
     }
-    let link = pin.link_of(name.to_bytes()).map(|(link, _)| link);
     walk_once(r, visit, Name { text: name, link })
 }
 
@@ -336,11 +336,17 @@ fn named<'r>(
     Ok(under_link(pin, text))
 }
 
-/// The file's name in the release.
+/// What `name` is in the release, if it leads through a link.
 fn in_release<'r>(r: Request<'r>, pin: &Pin<'r>, name: &'r CStr) -> &'r CStr {
-    let Some((link, tail)) = pin.link_of(name.to_bytes()) else {
-        return name;
-    };
+    match pin.link_of(name.to_bytes()) {
+        Some((link, _)) => behind(r, link, name),
+        None => name,
+    }
+}
+
+/// What `name`, which leads through `link` and no longer one, is in the release.
+fn behind<'r>(r: Request<'r>, link: &Link<'r>, name: &CStr) -> &'r CStr {
+    let tail = &name.to_bytes()[link.name.count_bytes()..];
     let target = link.target.to_bytes();
     let target = target.strip_suffix(b"/").unwrap_or(target);
     let mut file = PoolPath::with_room(r.pool(), target.len() + tail.len() + 1);
