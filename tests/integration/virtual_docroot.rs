@@ -281,6 +281,8 @@ fn a_broken_host_is_no_other_hosts_problem() {
 fn what_clients_send_as_host_is_not_kept() {
     const WARM_UP: usize = 3_000;
     const NAMES: usize = 10_000;
+    // A thread's stack may grow in one round; what is kept grows in each.
+    const ROUNDS: usize = 3;
     // Half of what their names alone would take.
     const TOLERANCE: u64 = (2 * NAMES * "0123456789.example".len() / 2) as u64;
 
@@ -289,7 +291,7 @@ fn what_clients_send_as_host_is_not_kept() {
     app.create("42", &[("web/part.txt", "42")]);
     app.deploy("42");
     std::fs::create_dir(setup.root().join("hosts")).unwrap();
-    for n in 0..WARM_UP + NAMES {
+    for n in 0..WARM_UP + ROUNDS * NAMES {
         symlink(
             "../app",
             setup.root().join(format!("hosts/{n:010}.example")),
@@ -309,14 +311,18 @@ fn what_clients_send_as_host_is_not_kept() {
         ask_as(&stream, numbers, "unknown", "404 Not Found");
     };
     ask(0..WARM_UP);
-    let before = server.rss(child);
-    ask(WARM_UP..WARM_UP + NAMES);
-    let after = server.rss(child);
+    let mut sizes = vec![server.rss(child)];
+    let is_flat = |sizes: &[u64]| sizes.windows(2).any(|pair| pair[1] <= pair[0] + TOLERANCE);
+    for round in 0..ROUNDS {
+        let first = WARM_UP + round * NAMES;
+        ask(first..first + NAMES);
+        sizes.push(server.rss(child));
+        if is_flat(&sizes) {
+            break;
+        }
+    }
     assert_eq!(server.children(), [child]);
-    assert!(
-        after <= before + TOLERANCE,
-        "{before} bytes before, {after} after"
-    );
+    assert!(is_flat(&sizes), "bytes after each round: {sizes:?}");
 }
 
 /// Sends a request as each of these hosts on one connection, many at a time.
