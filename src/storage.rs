@@ -23,6 +23,7 @@ pub(crate) struct Name<'r> {
 pub(crate) fn enter(r: Request<'_>) -> Answer {
     if r.visit().is_some() || pin::is_wanted(r) {
         if let Err(TooLong) = enter_release(r) {
+            walk::tell_too_long(r);
             return r.refuse();
         }
     }

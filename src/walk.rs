@@ -73,6 +73,7 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
 
     let is_per_config = visit.pin().site.is_some_and(|site| site.auth_is_per_config);
     let Some(mut way) = Way::new(r, visit, name, known) else {
+        tell_too_long(r);
         return Answer::SERVER_ERROR;
     };
     if let Err(answer) = way.down() {
@@ -107,6 +108,13 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
         steps,
     })));
     Answer::OK
+}
+
+/// Why a request ends here: httpd cannot clean the name either (AH00030, AH00033).
+#[cold]
+pub(crate) fn tell_too_long(r: Request<'_>) {
+    let uri = r.uri().to_string_lossy();
+    log!(r, Info, "RD24: the name of the file is too long: {uri}");
 }
 
 fn is_same<T>(a: Option<&T>, b: Option<&T>) -> bool {

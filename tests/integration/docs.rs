@@ -1,4 +1,4 @@
-//! The documentation agrees with the module: configurations, links, directives and log tags.
+//! The documentation agrees with the module: configurations, links and directives. (The log tags: log.rs.)
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -186,29 +186,4 @@ fn the_reference_has_all_directives() {
         .filter_map(|part| part.lines().next())
         .collect();
     assert_eq!(documented, in_source);
-}
-
-/// The reference has a row for each log tag in the source, and no other.
-#[test]
-fn the_reference_has_all_log_tags() {
-    let reference = read(&root().join("docs/mod_realdoc.md"));
-    let documented: BTreeSet<String> = reference
-        .lines()
-        .filter_map(|line| line.strip_prefix("| RD"))
-        .map(|rest| format!("RD{}", &rest[..2]))
-        .collect();
-    let source: String = files("src", ".rs")
-        .into_iter()
-        .chain(files("src/httpd", ".rs"))
-        .map(|file| read(&file))
-        .collect();
-    let used: BTreeSet<String> = source
-        .split("\"RD")
-        .skip(1)
-        .filter_map(|rest| rest.get(..2))
-        .filter(|tag| tag.bytes().all(|byte| byte.is_ascii_digit()))
-        .map(|tag| format!("RD{tag}"))
-        .collect();
-    assert!(used.contains("RD10"));
-    assert_eq!(documented, used);
 }
