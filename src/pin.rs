@@ -65,6 +65,17 @@ impl<'r> Pin<'r> {
         self.marked.or(self.docroot.map(|way| way.resolved))
     }
 
+    /// Whether [`translating_root`](Self::translating_root) is in another spelling.
+    pub(crate) fn is_marked(&self) -> bool {
+        self.marked.is_some()
+    }
+
+    /// Whether the docroot's way is the only one.
+    pub(crate) fn has_one_way(&self) -> bool {
+        let mut ways = self.ways();
+        self.docroot.is_some() && ways.next().is_some() && ways.next().is_none()
+    }
+
     pub(crate) fn ways(&self) -> impl Iterator<Item = &'r Way<'r>> + Clone {
         std::iter::successors(self.ways.get(), |way| way.next)
     }
@@ -251,10 +262,10 @@ fn take_anew(r: Request<'_>) {
 }
 
 /// A pin as if the request started now, after a look at the file system; `None` if it
-/// leads where the request is already.
-pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>) -> Option<&'r Pin<'r>> {
+/// leads where the request is already. `is_lost`: that has found no file there.
+pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>, is_lost: bool) -> Option<&'r Pin<'r>> {
     let site = pin.site?;
-    let again = take_for(r, site, Look::Now);
+    let again = take_for(r, site, Look::Now { is_lost });
     pin.leads_elsewhere(again).then_some(again)
 }
 
@@ -291,7 +302,9 @@ pub(crate) fn end_translation<'r>(r: Request<'r>, pin: &Pin<'r>) {
 enum Look {
     /// As `RealpathEvery` says.
     WhenDue,
-    Now,
+    Now {
+        is_lost: bool,
+    },
 }
 
 /// How often ways that contradict each other are taken anew, before those of further links are given up.
@@ -349,7 +362,9 @@ fn take_way<'r>(r: Request<'r>, site: &'r Site, root: &'r Docroot, look: Look) -
     let (now, policy, cells) = (r.time(), site.policy, site.cells);
     match look {
         Look::WhenDue => root.take(now, policy, cells, &Files, &mut tell, place),
-        Look::Now => root.take_checked(now, policy, cells, &Files, &mut tell, place),
+        Look::Now { is_lost } => {
+            root.take_checked(now, policy, cells, &Files, is_lost, &mut tell, place)
+        }
     }
     .flatten()
 }

@@ -86,6 +86,13 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
     if pin.ways().next().is_none() {
         return Ok(());
     }
+    if let Some(name) = by_docroot_alone(r, visit, mapped) {
+        if pin.is_marked() {
+            r.lead_to(name.link.map_or(mapped, |link| behind(r, link, name.text)));
+        }
+        visit.name.set(Some(name));
+        return Ok(());
+    }
     // What httpd cannot clean its own walk does not walk down to, nor serve.
     let Some(filename) = clean(r, mapped) else {
         return Ok(());
@@ -150,13 +157,13 @@ fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
     let checks_always = |site: &Site| site.policy.check_every == 0;
     let may_miss_htaccess =
         visit.has_asked_htaccess.get() && visit.pin().site.is_some_and(checks_always);
-    let is_certain =
-        answer == Answer::OK && r.file_type() == FileType::Regular && !may_miss_htaccess;
-    if is_certain || name.link.is_none() {
+    let is_found = answer == Answer::OK && r.file_type() == FileType::Regular;
+    if is_found && !may_miss_htaccess || name.link.is_none() {
         return answer;
     }
     let healed = if r.is_initial() {
-        heal(r, visit, name.text, path_info)
+        let pin = pin::take_again(r, visit.pin(), !is_found);
+        pin.and_then(|pin| start_anew(r, visit, pin, name.text, path_info))
     } else {
         None
     };
@@ -182,17 +189,17 @@ fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option
     })
 }
 
-/// The request found no file, or no .htaccess file where there might have been one: if the link has
-/// been flipped meanwhile, it starts anew in the new release. A release may be removed as soon as it serves no more, while requests that
+/// The request found no file, or no .htaccess file where there might have been one, and the link has
+/// been flipped meanwhile. A release may be removed as soon as it serves no more, while requests that
 /// have just begun are still on their way to it.
 #[cold]
-fn heal<'r>(
+fn start_anew<'r>(
     r: Request<'r>,
     visit: &'r Visit<'r>,
+    pin: &'r Pin<'r>,
     name: &'r CStr,
     path_info: Option<&'r CStr>,
 ) -> Option<Answer> {
-    let pin = pin::take_again(r, visit.pin())?;
     pin::go_with(r, pin);
     pin::end_translation(r, pin);
     r.restart_walk();
@@ -274,6 +281,27 @@ fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<N
     text.push(link.name.to_bytes());
     text.push(tail);
     under_link(visit.pin(), text.finish())
+}
+
+/// [`by_docroot`] for the usual request, in a few instructions: a URL was mapped by the document root, of which all links
+/// are, and nobody else had a say. Then the file is in the release already.
+fn by_docroot_alone<'r>(r: Request<'r>, visit: &Visit<'r>, mapped: &CStr) -> Option<Name<'r>> {
+    let pin = visit.pin();
+    let (docroot, tail) = below_docroot(pin, mapped)?;
+    let is_usual = pin.has_one_way()
+        && r.context_document_root().map(CStr::as_ptr) == Some(docroot.resolved.as_ptr())
+        && (!r.is_subrequest() || visit.is_translated.get())
+        && r.note(REWRITTEN).is_none()
+        && !may_need_cleaning(tail);
+    let link = docroot.links.last().filter(|_| is_usual)?;
+    let name = docroot.name.to_bytes();
+    let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
+    text.push(name);
+    text.push(tail);
+    Some(Name {
+        text: text.finish(),
+        link: Some(link),
+    })
 }
 
 /// The file was mapped from the URL by the document root. (Where an Alias or the like has mapped it, that

@@ -44,9 +44,10 @@ impl Root {
 
     /// The link that `UseReadlink` follows, if that leads to a symlink.
     pub(crate) fn link_to_symlink(&self) -> Option<&Link> {
+        let is_readlink = matches!(self.docroot.mode(), Mode::Readlink { .. });
         let is_symlink = |path: &CStr| OsFs.read_link(path, |_| ()).is_ok();
         let mut links = self.links().iter();
-        links.find(|link| link.text.is_some() && is_symlink(&link.target))
+        links.find(|link| is_readlink && is_symlink(&link.target))
     }
 
     /// What `UseReadlink` says to begin at, where the path does not lie under that.

@@ -14,6 +14,7 @@
 use std::ffi::CStr;
 
 use realdoc_core::fs::OsFs;
+use realdoc_core::names::below;
 
 use crate::httpd::{
     Answer, DirConfig, File, FileType, Kind, Options, PoolPath, PoolVec, Request, Section,
@@ -25,8 +26,9 @@ use crate::storage::Name;
 /// How a request's file was found: what those that come from it can use again.
 #[derive(Clone, Copy)]
 pub(crate) struct Walk<'r> {
-    /// The directory of the file, by the name under the link.
-    dir: &'r [u8],
+    /// Where it ended, by the name under the link, and whether that is a directory.
+    end: &'r [u8],
+    is_directory: bool,
     link: Option<&'r Link<'r>>,
     sections: &'r [Section<'r>],
     /// What the request had before the walk.
@@ -43,6 +45,17 @@ struct Step<'r> {
     /// For which path in the release the section was made anew, if it was.
     path: Option<&'r CStr>,
     merged: DirConfig<'r>,
+}
+
+impl<'r> Walk<'r> {
+    /// The directory of the file, by the name under the link.
+    fn dir(&self) -> &'r [u8] {
+        if self.is_directory {
+            self.end
+        } else {
+            parent_of(self.end)
+        }
+    }
 }
 
 /// Finds the request's file and its per-directory configuration.
@@ -62,7 +75,7 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
         .and_then(|parent| parent.walk.get())
         .filter(|walk| std::ptr::eq(walk.sections, sections) && is_same(walk.link, name.link));
 
-    if let Some(known) = known.filter(|known| is_in_directory(r, by_name, known.dir)) {
+    if let Some(known) = known.filter(|known| is_in_directory(r, by_name, known.dir())) {
         let config = r.dir_config();
         if config == known.result || config == known.base {
             r.set_dir_config(known.result);
@@ -80,11 +93,8 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
         return answer;
     }
     way.regexes();
-    let by_name = way.name_here();
-    let dir = match r.file_type() {
-        FileType::Directory => by_name,
-        _ => parent_of(by_name),
-    };
+    let end = way.name_here();
+    let is_directory = r.file_type() == FileType::Directory;
     let merges = way.finish();
 
     let base = r.dir_config();
@@ -100,7 +110,8 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
     };
     r.set_dir_config(result);
     visit.walk.set(Some(r.pool().put(Walk {
-        dir,
+        end,
+        is_directory,
         link: name.link,
         sections,
         base,
@@ -211,9 +222,10 @@ struct Way<'r> {
     /// The whole name under the link, and how far the walk has come in it: to the end of a component.
     name: &'r CStr,
     at: usize,
-    /// The link behind which it is, if the name leads through links at all.
+    /// The link behind which it is.
     link: Option<&'r Link<'r>>,
-    is_linked: bool,
+    /// The longest link that the whole name leads through.
+    last_link: Option<&'r Link<'r>>,
     /// The name in the release of where the walk stands; made where it is needed.
     file: Option<PoolPath<'r>>,
     /// What the request had as its path info before.
@@ -250,7 +262,7 @@ impl<'r> Way<'r> {
             name: text,
             at: 0,
             link: None,
-            is_linked: name.link.is_some(),
+            last_link: name.link,
             file: None,
             path_info,
             is_named,
@@ -271,10 +283,12 @@ impl<'r> Way<'r> {
             self.apply_htaccess()?;
             let is_clear =
                 known != FileType::Nothing && self.options.symlinks() == Symlinks::Followed;
-            if is_clear && !self.options.allow_htaccess() && self.has_no_more_sections() {
-                // Nothing that is still ahead can have a say.
-                self.at = self.name.to_bytes().len();
-                break;
+            if is_clear && !self.options.allow_htaccess() {
+                match self.skip_to_section(depth) {
+                    Some(next) => depth = next,
+                    None => break,
+                }
+                continue;
             }
             if self.is_at_end() || !self.step() {
                 break;
@@ -332,10 +346,46 @@ impl<'r> Way<'r> {
         CStr::from_bytes_with_nul(&self.name.to_bytes_with_nul()[self.at..]).unwrap_or_default()
     }
 
-    fn has_no_more_sections(&self) -> bool {
-        self.sections
-            .first()
-            .is_none_or(|next| next.kind() == Kind::Regex)
+    /// Where only sections can have a say: on from `depth` to the directory that the next one is for, and how
+    /// deep that is; or to the end.
+    fn skip_to_section(&mut self, mut depth: u32) -> Option<u32> {
+        while let Some((section, rest)) = self.sections.split_first() {
+            let components = section.components();
+            match section.kind() {
+                Kind::Path => {
+                    let dir = section.name().to_bytes();
+                    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+                    if below(self.name.to_bytes(), dir).is_none() {
+                        self.sections = rest;
+                        continue;
+                    }
+                    self.at = dir.len();
+                }
+                Kind::Pattern => {
+                    while depth < components && !self.is_at_end() && self.step() {
+                        depth += 1;
+                    }
+                    if depth < components {
+                        break;
+                    }
+                }
+                Kind::Regex => break,
+            }
+            self.link = self.link_above();
+            return Some(components);
+        }
+        self.at = self.name.to_bytes().len();
+        None
+    }
+
+    /// The link behind which the walk stands, found anew.
+    fn link_above(&self) -> Option<&'r Link<'r>> {
+        let last = self.last_link?;
+        if self.at >= last.name.count_bytes() {
+            return Some(last);
+        }
+        let link = self.visit.pin().link_of(self.name_here());
+        link.map(|(link, _)| link)
     }
 
     /// One component on; false if nothing but a slash is left.
@@ -348,9 +398,7 @@ impl<'r> Way<'r> {
 
     /// The pinned link that the walk stands on.
     fn link_here(&self) -> Option<&'r Link<'r>> {
-        if !self.is_linked {
-            return None;
-        }
+        self.last_link?;
         let name = self.name_here();
         self.visit
             .pin()
@@ -511,7 +559,7 @@ impl<'r> Way<'r> {
     /// to be the path in the release.
     fn for_release(&self, section: Section<'r>) -> (Option<&'r CStr>, DirConfig<'r>) {
         let own = (None, section.config());
-        let Some(site) = self.visit.pin().site.filter(|_| self.is_linked) else {
+        let Some(site) = self.visit.pin().site.filter(|_| self.last_link.is_some()) else {
             return own;
         };
         if !site.reruns.concern(section) {
@@ -574,10 +622,7 @@ impl<'r> Way<'r> {
         match named {
             Some(file) => self.r.settle_filename(file),
             None => {
-                if self.is_linked {
-                    let link = self.visit.pin().link_of(self.name_here());
-                    self.link = link.map(|(link, _)| link);
-                }
+                self.link = self.link_above();
                 self.file_here();
                 if let Some(mut file) = self.file {
                     // The link leads to the file system's root.

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use crate::Micros;
 use crate::figures::{Figures, Reading};
-use crate::resolve::{Link, Mode};
+use crate::resolve::Mode;
 use crate::sync::AtomicU64;
 
 /// What a cell says: `epoch << 32 | hash of the target`. 0: nothing yet.
@@ -155,7 +155,7 @@ impl Cells {
     /// known it as a link.
     #[must_use]
     pub fn read(self, name: &CStr, mode: &Mode) -> Option<Reading> {
-        let key = key(name, mode.is_readlink());
+        let key = key(name, mode);
         let slot = self
             .candidates(key)
             .find(|slot| slot.key.load(Acquire) == key);
@@ -171,13 +171,10 @@ impl Cells {
         }
     }
 
-    /// The slot of `link`, the same in every process that has this table.
-    pub(crate) fn of(self, link: &Link) -> &'static Slot {
-        self.named(&link.path, link.text.is_some())
-    }
-
-    pub(crate) fn named(self, link: &CStr, is_readlink: bool) -> &'static Slot {
-        let key = key(link, is_readlink);
+    /// The slot of the link `name` of docroots that are resolved in `mode`, the same in every process that has
+    /// this table.
+    pub(crate) fn of(self, name: &CStr, mode: &Mode) -> &'static Slot {
+        let key = key(name, mode);
         for slot in self.candidates(key) {
             match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
                 Ok(_) => return slot,
@@ -197,9 +194,9 @@ impl Cells {
 }
 
 /// A link's key, never 0. The two modes of resolving see different targets of one link.
-fn key(link: &CStr, is_readlink: bool) -> u64 {
+fn key(name: &CStr, mode: &Mode) -> u64 {
     let mut hasher = DefaultHasher::new();
-    (link, is_readlink).hash(&mut hasher);
+    (name, mode.is_readlink()).hash(&mut hasher);
     hasher.finish().max(1)
 }
 
@@ -217,26 +214,21 @@ mod tests {
 
     use super::*;
 
-    fn link(path: String, text: Option<&[u8]>) -> Link {
-        Link {
-            path: CString::new(path).unwrap(),
-            target: c"/".into(),
-            text: text.map(Box::from),
-        }
-    }
-
     #[test]
     fn each_link_has_a_cell_of_its_own_until_the_table_is_full() {
         let cells = Cells::private(8);
-        let links: Vec<Link> = (0..8).map(|n| link(format!("/{n}"), None)).collect();
-        let of = |link: &Link| std::ptr::from_ref(cells.of(link));
+        let of = |n: &u32| {
+            let name = CString::new(format!("/{n}")).unwrap();
+            std::ptr::from_ref(cells.of(&name, &Mode::Realpath))
+        };
+        let links = Vec::from_iter(0..8);
         let all: Vec<_> = links.iter().map(of).collect();
         for (i, cell) in all.iter().enumerate() {
             assert!(!all[..i].contains(cell), "link {i}");
         }
         // It keeps it, also when others find no room any more and share one.
         for n in 8..100 {
-            assert!(all.contains(&of(&link(format!("/{n}"), None))));
+            assert!(all.contains(&of(&n)));
         }
         assert_eq!(links.iter().map(of).collect::<Vec<_>>(), all);
     }
@@ -244,12 +236,13 @@ mod tests {
     #[test]
     fn the_modes_have_a_cell_each() {
         let cells = Cells::private(8);
-        let realpath = cells.of(&link("/current".into(), None));
-        let readlink = cells.of(&link("/current".into(), Some(b"a")));
+        let of = |mode| cells.of(c"/current", &mode);
+        let realpath = of(Mode::Realpath);
+        let readlink = of(Mode::Readlink { from: None });
         assert!(!std::ptr::eq(realpath, readlink));
-        // Whatever the symlink's text is by now.
-        let flipped = cells.of(&link("/current".into(), Some(b"b")));
-        assert!(std::ptr::eq(readlink, flipped));
+        // Wherever the looking begins.
+        let from = Some(c"/".into());
+        assert!(std::ptr::eq(readlink, of(Mode::Readlink { from })));
     }
 
     #[test]

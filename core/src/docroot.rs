@@ -172,19 +172,26 @@ impl Docroot {
     }
 
     /// [`take`](Self::take), but never without a look at the file system: for a request
-    /// that found nothing where an earlier look had led it.
+    /// that missed something where an earlier look had led it. `is_lost`: it found nothing at all,
+    /// so that the docroot may be gone although its links are as they were.
+    #[allow(clippy::too_many_arguments)]
     pub fn take_checked<T>(
         &self,
         now: Micros,
         policy: Policy,
         cells: Cells,
         fs: &impl Fs,
+        is_lost: bool,
         tell: &mut dyn FnMut(Event<'_>),
         take: impl FnOnce(&Snapshot) -> T,
     ) -> Option<T> {
         let latest = self.latest.load();
+        let is_there = |docroot| fs.stat(docroot).is_ok_and(|stat| stat.is_dir);
         let unchanged = latest.as_ref().filter(|known| {
-            known.is_current() && unchanged(fs, known.links()) && known.is_still_current()
+            known.is_current()
+                && unchanged(fs, known.links())
+                && (!is_lost || is_there(known.docroot()))
+                && known.is_still_current()
         });
         match unchanged {
             Some(snapshot) => {
@@ -279,7 +286,7 @@ impl Docroot {
         ) {
             (Some(latest), _) => latest.count_failure(now, error.errno),
             (None, Some(link)) => {
-                let slot = cells.named(link, self.mode.is_readlink());
+                let slot = cells.of(link, &self.mode);
                 slot.figures().failed(now, error.errno);
             }
             (None, None) => {}
@@ -372,7 +379,6 @@ mod tests {
     use super::*;
     use crate::cell::Stamp;
     use crate::fs::{Errno, Stat};
-    use crate::resolve::Link;
 
     /// `/current`, a symlink to some directory.
     struct Current(RefCell<CString>);
@@ -415,12 +421,8 @@ mod tests {
     #[test]
     fn a_flip_between_targets_of_equal_hashes_switches_the_whole_server() {
         let cells = Cells::private(1);
-        let link = Link {
-            path: c"/current".into(),
-            target: c"/".into(),
-            text: None,
-        };
-        let (one, other) = twins(cells.of(&link).cell().load());
+        let slot = cells.of(c"/current", &Mode::Realpath);
+        let (one, other) = twins(slot.cell().load());
         let fs = Current(RefCell::new(one.clone()));
         let [eager, lazy] = [0, 0].map(|_| Docroot::new(c"/current".into(), Mode::Realpath));
         let take = |docroot: &Docroot, check_every| {

@@ -39,7 +39,8 @@ pub struct Link {
     pub path: CString,
     /// Where it leads, canonical.
     pub target: CString,
-    /// In [`Mode::Readlink`] the symlink's own text.
+    /// The symlink's own text, where that alone says where it leads: always in [`Mode::Readlink`]; in
+    /// [`Mode::Realpath`] unless there are further symlinks on its way.
     pub text: Option<Box<[u8]>>,
 }
 
@@ -106,13 +107,13 @@ pub fn resolve(fs: &impl Fs, docroot: &CStr, mode: &Mode) -> Result<Resolved, Re
     }
 }
 
-/// Whether `links`, found earlier, still lead where they led, by at most two
-/// system calls a link.
+/// Whether `links`, found earlier, still lead where they led, by one system call a link, or two
+/// where there are further symlinks on its way.
 ///
-/// A link and its target are compared as they are now: both names lead to one
-/// directory at about one moment. (A remembered inode number would prove
-/// nothing, since it is reused at once.) What this cannot see, a directory with
-/// two names, a [`resolve`] from time to time does.
+/// Mostly it is enough that a link still has its text. Else the link and its target are compared
+/// as they are now: both names lead to one directory at about one moment. (A remembered inode number
+/// would prove nothing, since it is reused at once.) What this cannot see a [`resolve`] from time to time
+/// does: a directory that was removed, or made a symlink, behind a link that has its text; a directory with two names.
 #[must_use]
 pub fn unchanged(fs: &impl Fs, links: &[Link]) -> bool {
     links.iter().all(|link| match &link.text {
@@ -143,11 +144,13 @@ fn resolve_all(fs: &impl Fs, docroot: &CStr) -> Result<Resolved, ResolveError> {
     let mut links = Vec::new();
     for (name, prefix) in components(docroot.to_bytes()) {
         walk.prefix = prefix;
-        if walk.step(name)? {
+        let before = walk.symlinks;
+        if let Some(text) = walk.step(name)? {
+            let is_only_one = walk.symlinks == before + 1;
             links.push(Link {
                 path: c_string(prefix),
                 target: walk.here(),
-                text: None,
+                text: is_only_one.then(|| text.into()),
             });
         }
     }
@@ -276,8 +279,8 @@ impl<'a, F: Fs> Walk<'a, F> {
         }
     }
 
-    /// One component on, through symlinks; says whether the component was one.
-    fn step(&mut self, name: &[u8]) -> Result<bool, ResolveError> {
+    /// One component on, through symlinks; the component's text if it was one.
+    fn step(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, ResolveError> {
         match name {
             b"." => {}
             b".." => {
@@ -294,11 +297,11 @@ impl<'a, F: Fs> Walk<'a, F> {
                     }
                     self.up();
                     self.follow(&text)?;
-                    return Ok(true);
+                    return Ok(Some(text));
                 }
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// On by the whole of `text`, a path or a symlink's text, through symlinks.

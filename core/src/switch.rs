@@ -137,15 +137,32 @@ pub(crate) fn settle(
 /// What the docroot leads to, and what the cells say after that.
 fn look(path: &CStr, mode: &Mode, cells: Cells, fs: &impl Fs) -> Result<Snapshot, ResolveError> {
     fence(SeqCst);
-    let resolved = resolve(fs, path, mode)?;
+    let resolved = resolve_certainly(fs, path, mode)?;
     fence(SeqCst);
     let stamps = resolved
         .links
         .iter()
-        .map(|link| cells.of(link))
+        .map(|link| cells.of(&link.path, mode))
         .map(|slot| (slot, slot.cell().load()))
         .collect();
     Ok(Snapshot { resolved, stamps })
+}
+
+/// [`resolve`], which may fail since a release is removed as soon as the link leads to the next: only what
+/// fails twice in the same way has failed.
+fn resolve_certainly(fs: &impl Fs, path: &CStr, mode: &Mode) -> Result<Resolved, ResolveError> {
+    let mut found = resolve(fs, path, mode);
+    for _ in 1..ROUNDS {
+        if found.is_ok() {
+            break;
+        }
+        let again = resolve(fs, path, mode);
+        if again == found {
+            break;
+        }
+        found = again;
+    }
+    found
 }
 
 /// Whether `link` leads elsewhere than this process last saw under the very

@@ -80,6 +80,26 @@ impl<'a, F: Fs> Process<'a, F> {
             .take(now, self.policy, self.cells, self.fs, tell, take)
     }
 
+    /// The same for a request that has missed something.
+    fn request_again(&mut self, now: Micros, is_lost: bool) -> Option<String> {
+        let said = &mut self.said;
+        let tell = &mut |event: Event<'_>| {
+            if let Event::Failed { error, .. } = event {
+                said.push(format!("failed: {error}"));
+            }
+        };
+        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
+        self.docroot.take_checked(
+            now,
+            self.policy,
+            self.cells,
+            self.fs,
+            is_lost,
+            tell,
+            docroot,
+        )
+    }
+
     /// What was told since the last time.
     fn said(&mut self) -> Vec<String> {
         std::mem::take(&mut self.said)
@@ -159,23 +179,32 @@ fn an_interval_of_less_than_a_second() {
     let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(SECOND / 5);
     assert_eq!(process.request(T), release(1));
     fs.calls();
-    for (tenths, calls) in [(1, 0), (2, 2), (3, 0), (4, 2), (5, 0)] {
+    for (tenths, calls) in [(1, 0), (2, 1), (3, 0), (4, 1), (5, 0)] {
         assert_eq!(process.request(T + tenths * SECOND / 10), release(1));
         assert_eq!(fs.calls(), calls, "after {tenths} tenths");
     }
 }
 
 #[test]
-fn each_request_checks_with_two_calls_a_link() {
+fn each_request_checks_with_a_call_or_two_a_link() {
     let fs = site();
     fs.link("/www", "/srv");
-    for (mode, calls) in [(Mode::Realpath, 4), (Mode::Readlink { from: None }, 1)] {
-        let mut process = Process::in_mode(&fs, Cells::private(8), "/www/current", mode);
+    // Behind it is another.
+    fs.link("/srv/stage", "current");
+    let readlink = Mode::Readlink { from: None };
+    for (docroot, mode, calls) in [
+        ("/srv/current", Mode::Realpath, 1),
+        ("/www/current", Mode::Realpath, 2),
+        ("/srv/stage", Mode::Realpath, 2),
+        ("/www/stage", Mode::Realpath, 3),
+        ("/www/current", readlink, 1),
+    ] {
+        let mut process = Process::in_mode(&fs, Cells::private(8), docroot, mode);
         assert!(process.request(T).is_some());
         fs.calls();
         for now in 1..10 {
             assert!(process.request(T + now).is_some());
-            assert_eq!(fs.calls(), calls);
+            assert_eq!(fs.calls(), calls, "{docroot}");
         }
         assert_eq!(process.checks, 10);
     }
@@ -200,11 +229,29 @@ fn once_a_second_the_docroot_is_resolved_in_full() {
     let fs = site();
     let same = fs.stat(c"/srv/releases/1").unwrap();
     fs.dir_with_ino_of("/srv/releases/2", same);
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    fs.link("/srv/stage", "current");
+    let mut process = Process::new(&fs, Cells::private(8), "/srv/stage");
     assert_eq!(process.request(T), release(1));
     fs.link(CURRENT, "releases/2");
     assert_eq!(process.request(T + SECOND - 1), release(1));
     assert_eq!(process.request(T + SECOND), release(2));
+}
+
+/// What the link's text does not tell.
+#[test]
+fn what_became_of_the_directory_is_seen_within_a_second() {
+    for is_removed in [true, false] {
+        let fs = site();
+        let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+        assert_eq!(process.request(T), release(1));
+        fs.remove("/srv/releases/1");
+        if !is_removed {
+            fs.link("/srv/releases/1", "2");
+        }
+        assert_eq!(process.request(T + SECOND - 1), release(1));
+        let then = if is_removed { None } else { release(2) };
+        assert_eq!(process.request(T + SECOND), then);
+    }
 }
 
 #[test]
@@ -463,6 +510,64 @@ fn flips_that_keep_coming_do_not_keep_a_request() {
     // What it could not confirm it does not keep.
     process.request(T);
     assert_eq!(process.checks, 2);
+}
+
+/// A deploy in the middle of a request: the release that the link is just being followed to makes room for the next.
+struct Deploy<'a> {
+    fs: &'a MemoryFs,
+    releases: RefCell<Vec<u32>>,
+}
+
+impl Fs for Deploy<'_> {
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        self.fs.stat(path)
+    }
+
+    fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
+        let mut releases = self.releases.borrow_mut();
+        if let &[.., next, old] = &releases[..] {
+            let old = format!("/srv/releases/{old}");
+            if text(path) == old {
+                self.fs.link(CURRENT, &format!("releases/{next}"));
+                self.fs.remove(&old);
+                releases.pop();
+            }
+        }
+        self.fs.read_link(path, read)
+    }
+}
+
+#[test]
+fn a_release_that_is_removed_while_it_is_resolved_is_no_failure() {
+    let fs = site();
+    let deploy = Deploy {
+        fs: &fs,
+        releases: RefCell::new(vec![3, 2, 1]),
+    };
+    let mut process = Process::new(&deploy, Cells::private(8), CURRENT).grace(0);
+    assert_eq!(process.request(T), release(3));
+    assert!(process.said().is_empty());
+}
+
+#[test]
+fn a_request_that_missed_something_looks_again() {
+    let fs = site();
+    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(3600 * SECOND);
+    assert_eq!(process.request(T), release(1));
+    fs.calls();
+    for (is_lost, calls) in [(false, 1), (true, 2)] {
+        assert_eq!(process.request_again(T, is_lost), release(1));
+        assert_eq!(fs.calls(), calls);
+    }
+    fs.link(CURRENT, "releases/2");
+    assert_eq!(process.request_again(T, false), release(2));
+    // The link is as it was: who has found a file need not ask.
+    fs.remove("/srv/releases/2");
+    assert_eq!(process.request_again(T, false), release(2));
+    process.said();
+    assert_eq!(process.request_again(T, true), None);
+    let said = process.said();
+    assert!(said[0].contains("failed"), "{said:?}");
 }
 
 // Failures.

@@ -49,6 +49,8 @@ struct Server {
     /// Where in the history the newest answer is that was sent.
     answered: AtomicUsize,
     processes: Vec<Process>,
+    /// The link has always one text, that of another link, and that one is flipped.
+    across: bool,
 }
 
 struct Process {
@@ -59,6 +61,7 @@ struct Process {
 }
 
 const LINK: &CStr = c"/current";
+const OTHER_LINK: &CStr = c"/live";
 
 impl Server {
     /// Reads the link as the kernel does: what it is at that moment, no older
@@ -127,8 +130,11 @@ impl Fs for Server {
     }
 
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
-        if path == LINK {
+        let flipped = if self.across { OTHER_LINK } else { LINK };
+        if path == flipped {
             Ok(read(self.history[self.read()].to_bytes()))
+        } else if path == LINK {
+            Ok(read(OTHER_LINK.to_bytes()))
         } else {
             Err(Errno::INVAL)
         }
@@ -144,8 +150,21 @@ enum Memory {
 use Memory::{Private, Shared};
 
 /// Checks that no answer goes back when the `threads` run at once, after the
-/// processes in `warm` have answered a request each.
+/// processes in `warm` have answered a request each: where the link's text tells of the flip, and
+/// where it does not.
 fn check(
+    memory: Memory,
+    history: &'static [&'static CStr],
+    warm: &'static [usize],
+    threads: &[&'static [Step]],
+) {
+    for across in [false, true] {
+        check_one(across, memory, history, warm, threads);
+    }
+}
+
+fn check_one(
+    across: bool,
     memory: Memory,
     history: &'static [&'static CStr],
     warm: &'static [usize],
@@ -182,6 +201,7 @@ fn check(
             now: AtomicUsize::new(0),
             answered: AtomicUsize::new(0),
             processes: processes.collect(),
+            across,
         });
         for &process in warm {
             server.request(process, Due);
