@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{ffi::CStr, fs};
 
-use realdoc_core::resolve::{Link, Mode, words};
+use realdoc_core::resolve::{Link, words};
 
 use crate::httpd::{Kind, Options, Pool, Section, Server, Symlinks, is_defined, log};
 use crate::survey::{Host, Root, Survey};
@@ -83,7 +83,7 @@ impl<'c> Dump<'c> {
         root: &Root,
     ) -> io::Result<()> {
         let path = self.quoted(root.docroot.path());
-        match &*root.leads {
+        match root.leads() {
             Ok(resolved) if resolved.links.is_empty() => {
                 writeln!(out, "  {directive} {path}")?;
                 writeln!(out, "    left alone: no symlink on its path")?;
@@ -101,7 +101,7 @@ impl<'c> Dump<'c> {
                 writeln!(out, "    left alone until it resolves: {at}: {cause}")?;
             }
         }
-        if matches!(root.docroot.mode(), Mode::Readlink { .. }) {
+        if root.is_by_readlink() {
             writeln!(out, "    UseReadlink: only the first symlink, by one step")?;
         }
         if let Some(from) = root.ignored_beginning() {

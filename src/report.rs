@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use realdoc_core::docroot::Docroot;
 
-use crate::httpd::{Kind, Section, Server, log};
+use crate::httpd::{Kind, Level, Log, Section, Server, log};
 use crate::survey::{Host, Root};
 
 /// Tells each thing once, however many virtual hosts it concerns.
@@ -22,16 +22,18 @@ impl<'c> Report<'c> {
     /// Tells of a virtual host.
     pub(crate) fn add(&mut self, host: &Host<'c>) {
         let server = host.server;
+        let by_link = host.choice.by_link;
+        // Whoever has to know where the docroot leads asks first: the rest then costs no look.
+        let left: Vec<_> = host.sections_by(!by_link).collect();
         for (directive, root) in host.roots() {
             if self.told_roots.insert(&*root.docroot) {
                 tell_root(server, directive, root);
             }
         }
-        if host.root.links().is_empty() {
-            return;
-        }
-        let by_link = host.choice.by_link;
-        if self.told_choices.insert((&*host.root.docroot, by_link)) {
+        if server.logs(Level::Info)
+            && host.root.leads_on()
+            && self.told_choices.insert((&*host.root.docroot, by_link))
+        {
             log!(
                 server,
                 Info,
@@ -45,7 +47,7 @@ impl<'c> Report<'c> {
                 host.choice.why
             );
         }
-        for section in host.sections_by(!by_link) {
+        for section in left {
             if self.told.insert(section.name()) {
                 tell_left(server, section, by_link);
             }
@@ -87,7 +89,11 @@ fn tell_root(server: Server<'_>, directive: &str, root: &Root) {
             "RD03: UseReadlink {from} is ignored for {directive} {path}, which does not lie under it"
         );
     }
-    match &*root.leads {
+    if !server.logs(Level::Info) && !root.is_by_readlink() && root.is_there() {
+        // There is nothing to warn of.
+        return;
+    }
+    match root.leads() {
         Ok(resolved) if resolved.links.is_empty() => {
             log!(
                 server,

@@ -72,7 +72,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
         let site = host.map(|host| {
             report.add(&host);
             let by_link = host.choice.by_link;
-            let names_differ = host.names_differ();
+            let marks_docroot = by_link && maps_to_files && host.names_differ();
             Site {
                 docroot_ends_with_slash: host.path.count_bytes() > 1
                     && host.path.to_bytes().ends_with(b"/"),
@@ -80,7 +80,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
                 policy: settings.policy(),
                 cells: own_cells(&settings).unwrap_or(cells),
                 by_link,
-                marks_docroot: by_link && names_differ && maps_to_files,
+                marks_docroot,
                 auth_is_per_config,
                 reruns: Arc::clone(&reruns),
                 docroot: host.root.docroot,

@@ -3,6 +3,7 @@
 //!
 //! What counts in the end is what the children see, who may have fewer rights and another root directory.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::rc::Rc;
@@ -31,23 +32,50 @@ pub(crate) struct Survey<'c> {
 #[derive(Clone)]
 pub(crate) struct Root {
     pub(crate) docroot: Arc<Docroot>,
-    pub(crate) leads: Rc<Result<Resolved, ResolveError>>,
+    /// Looked at when somebody asks: of thousands of virtual hosts few have something to tell at start.
+    leads: Rc<OnceCell<Result<Resolved, ResolveError>>>,
 }
 
 impl Root {
+    pub(crate) fn leads(&self) -> &Result<Resolved, ResolveError> {
+        let look = || resolve(&OsFs, self.docroot.path(), self.docroot.mode());
+        self.leads.get_or_init(look)
+    }
+
+    /// Whether it leads to a directory, which is asked for sooner than where.
+    pub(crate) fn is_there(&self) -> bool {
+        let is_directory = || OsFs.stat(self.docroot.path()).is_ok_and(|stat| stat.is_dir);
+        self.leads.get().map_or_else(is_directory, Result::is_ok)
+    }
+
     /// The symlinks on its path; none if it does not resolve.
     pub(crate) fn links(&self) -> &[Link] {
-        (*self.leads)
+        self.leads()
             .as_ref()
             .map_or(&[], |resolved| &resolved.links)
     }
 
+    /// Where it leads, if through a symlink.
+    fn resolved(&self) -> Option<&CStr> {
+        let resolved = self.leads().as_ref().ok()?;
+        (!resolved.links.is_empty()).then_some(&resolved.docroot)
+    }
+
+    /// Whether it leads through a symlink.
+    pub(crate) fn leads_on(&self) -> bool {
+        self.resolved().is_some()
+    }
+
+    /// Whether `UseReadlink` follows the first symlink only.
+    pub(crate) fn is_by_readlink(&self) -> bool {
+        matches!(self.docroot.mode(), Mode::Readlink { .. })
+    }
+
     /// The link that `UseReadlink` follows, if that leads to a symlink.
     pub(crate) fn link_to_symlink(&self) -> Option<&Link> {
-        let is_readlink = matches!(self.docroot.mode(), Mode::Readlink { .. });
         let is_symlink = |path: &CStr| OsFs.read_link(path, |_| ()).is_ok();
         let mut links = self.links().iter();
-        links.find(|link| is_readlink && is_symlink(&link.target))
+        links.find(|link| self.is_by_readlink() && is_symlink(&link.target))
     }
 
     /// What `UseReadlink` says to begin at, where the path does not lie under that.
@@ -71,7 +99,7 @@ pub(crate) struct Host<'c> {
     pub(crate) further: Vec<Root>,
     pub(crate) choice: Choice,
     /// All but `<Directory "/">`.
-    pub(crate) sections: Vec<(Section<'c>, Names)>,
+    pub(crate) sections: Vec<Section<'c>>,
 }
 
 impl<'c> Survey<'c> {
@@ -94,16 +122,14 @@ impl<'c> Survey<'c> {
         let further = further
             .map(|link| self.root(link, Mode::Realpath))
             .collect();
-        let resolved = (*root.leads).as_ref().ok();
-        let resolved = resolved.filter(|resolved| !resolved.links.is_empty());
         let sections: Vec<_> = server
             .sections()
             .iter()
             // A regex without a slash has no components either.
             .filter(|section| section.components() != 0 || section.kind() == Kind::Regex)
-            .map(|section| (*section, names(*section, root.docroot.path(), resolved)))
+            .copied()
             .collect();
-        let choice = choose(settings.sections(), &sections, resolved.is_some());
+        let choice = choose(settings.sections(), &sections, &root);
         Some(Host {
             server,
             path,
@@ -127,7 +153,7 @@ impl<'c> Survey<'c> {
             Mode::Readlink { from } => self.readlink.entry(from.clone()).or_default(),
         };
         let root = roots.entry(path).or_insert_with_key(|path| Root {
-            leads: Rc::new(resolve(&OsFs, path, &mode)),
+            leads: Rc::default(),
             docroot: Arc::new(Docroot::new(path.clone(), mode)),
         });
         root.clone()
@@ -143,19 +169,20 @@ impl<'c> Host<'c> {
 
     /// The sections that apply by one of the names alone: of the link, or in the release.
     pub(crate) fn sections_by(&self, link: bool) -> impl Iterator<Item = Section<'c>> {
-        let is_alone = move |names: &Names| names.link == link && names.target != link;
-        let sections = self
-            .sections
-            .iter()
-            .filter(move |(_, names)| is_alone(names));
-        sections.map(|(section, _)| *section)
+        let root = &self.root;
+        let is_alone = move |section: &Section<'c>| match link {
+            true => !by_target(*section, root) && by_link(*section, root) && root.leads_on(),
+            false => !by_link(*section, root) && by_target(*section, root),
+        };
+        self.sections.iter().copied().filter(is_alone)
     }
 
     /// Whether it makes a difference whose sections apply.
     pub(crate) fn names_differ(&self) -> bool {
         // A pattern or regex may make one further below.
-        let differ = |(section, names): &(Section<'_>, Names)| {
-            section.kind() != Kind::Path || names.link != names.target
+        let differ = |section: &Section<'_>| {
+            section.kind() != Kind::Path
+                || by_link(*section, &self.root) != by_target(*section, &self.root)
         };
         self.sections.iter().any(differ)
     }
@@ -169,30 +196,35 @@ pub(crate) struct Choice {
     pub(crate) why: &'static str,
 }
 
-/// What a section is about.
-#[derive(Clone, Copy)]
-pub(crate) struct Names {
-    /// It applies to the docroot, or to something below a link, by the link's name.
-    link: bool,
-    /// The same by the name in the release.
-    target: bool,
+/// Whether `section` applies to the docroot, or to something below a link, by the link's name.
+fn by_link(section: Section<'_>, root: &Root) -> bool {
+    section.applies_on_the_way_to(root.docroot.path())
+        || root
+            .links()
+            .iter()
+            .any(|link| is_below(section, &link.path))
+        || may_match_below(section, root, |link| &link.path)
 }
 
-fn names(section: Section<'_>, docroot: &CStr, resolved: Option<&Resolved>) -> Names {
-    let links = resolved.map_or(&[][..], |resolved| &resolved.links);
-    let mut names = Names {
-        link: section.applies_on_the_way_to(docroot)
-            || links.iter().any(|link| is_below(section, &link.path)),
-        target: resolved.is_some_and(|resolved| section.applies_on_the_way_to(&resolved.docroot))
-            || links.iter().any(|link| is_below(section, &link.target)),
-    };
-    if section.kind() == Kind::Regex && !names.link && !names.target {
-        // It may match what is below.
-        let is_about = |dir: &CStr| regex_is_about(section.name().to_bytes(), dir.to_bytes());
-        names.link = links.iter().any(|link| is_about(&link.path));
-        names.target = links.iter().any(|link| is_about(&link.target));
-    }
-    names
+/// The same by the name in the release.
+fn by_target(section: Section<'_>, root: &Root) -> bool {
+    let is_on_the_way = |resolved| section.applies_on_the_way_to(resolved);
+    root.resolved().is_some_and(is_on_the_way)
+        || root
+            .links()
+            .iter()
+            .any(|link| is_below(section, &link.target))
+        || may_match_below(section, root, |link| &link.target)
+}
+
+/// Whether a regex that does not match the docroot by either name may match what is below.
+fn may_match_below(section: Section<'_>, root: &Root, name: impl Fn(&Link) -> &CStr) -> bool {
+    let applies = |path| section.applies_on_the_way_to(path);
+    let is_about = |dir: &CStr| regex_is_about(section.name().to_bytes(), dir.to_bytes());
+    section.kind() == Kind::Regex
+        && !applies(root.docroot.path())
+        && !root.resolved().is_some_and(applies)
+        && root.links().iter().any(|link| is_about(name(link)))
 }
 
 /// Whether `section` is named at `dir` or below it.
@@ -212,14 +244,20 @@ fn is_below(section: Section<'_>, dir: &CStr) -> bool {
 }
 
 /// Whether the sections of the link's name apply, and why.
-fn choose(choice: Sections, sections: &[(Section<'_>, Names)], resolves: bool) -> Choice {
+fn choose(choice: Sections, sections: &[Section<'_>], root: &Root) -> Choice {
+    let any = |is_about: fn(Section<'_>, &Root) -> bool| {
+        sections.iter().any(|section| is_about(*section, root))
+    };
+    // The first question says the most without a look at the file system.
+    let is_on_the_way =
+        |section: Section<'_>, root: &Root| section.applies_on_the_way_to(root.docroot.path());
     let (by_link, why) = match choice {
         Sections::Link => (true, "RealdocSections Link"),
         Sections::Target => (false, "RealdocSections Target"),
-        Sections::Auto if sections.iter().any(|(_, names)| names.link) => {
+        Sections::Auto if any(is_on_the_way) || any(by_link) => {
             (true, "RealdocSections Auto: there are sections for it")
         }
-        Sections::Auto if resolves && sections.iter().any(|(_, names)| names.target) => (
+        Sections::Auto if any(by_target) => (
             false,
             "RealdocSections Auto: there are sections for it, and none for the link's",
         ),
