@@ -262,7 +262,7 @@ fn take_anew(r: Request<'_>) {
 }
 
 /// A pin as if the request started now, after a look at the file system; `None` if it
-/// leads where the request is already. `is_lost`: that has found no file there.
+/// leads where the request is already. `is_lost`: that did not end at a regular file.
 pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>, is_lost: bool) -> Option<&'r Pin<'r>> {
     let site = pin.site?;
     let again = take_for(r, site, Look::Now { is_lost });

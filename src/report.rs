@@ -23,7 +23,7 @@ impl<'c> Report<'c> {
     pub(crate) fn add(&mut self, host: &Host<'c>) {
         let server = host.server;
         let by_link = host.choice.by_link;
-        // Whoever has to know where the docroot leads asks first: the rest then costs no look.
+        // Before `tell_root`: where this has to resolve the docroot, that need not ask.
         let left: Vec<_> = host.sections_by(!by_link).collect();
         for (directive, root) in host.roots() {
             if self.told_roots.insert(&*root.docroot) {

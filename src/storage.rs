@@ -86,20 +86,22 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
     if pin.ways().next().is_none() {
         return Ok(());
     }
-    if let Some(name) = by_docroot_alone(r, visit, mapped) {
+    if let Some((text, link)) = by_docroot_alone(r, visit, mapped) {
         if pin.is_marked() {
-            r.lead_to(name.link.map_or(mapped, |link| behind(r, link, name.text)));
+            r.lead_to(behind(r, link, text));
         }
-        visit.name.set(Some(name));
+        let link = Some(link);
+        visit.name.set(Some(Name { text, link }));
         return Ok(());
     }
     // What httpd cannot clean its own walk does not walk down to, nor serve.
     let Some(filename) = clean(r, mapped) else {
         return Ok(());
     };
-    let name = match under_link(pin, filename).or_else(|| by_parent(r, visit, filename)) {
+    // With UseReadlink the release may itself lie under a further link: the name by which it was reached goes first.
+    let name = match by_docroot(r, visit, mapped)? {
         Some(name) => Some(name),
-        None => by_docroot(r, visit, mapped)?,
+        None => by_parent(r, visit, filename).or_else(|| under_link(pin, filename)),
     };
     let name = name.unwrap_or(Name {
         text: filename,
@@ -283,9 +285,13 @@ fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<N
     under_link(visit.pin(), text.finish())
 }
 
-/// [`by_docroot`] for the usual request, in a few instructions: a URL was mapped by the document root, of which all links
-/// are, and nobody else had a say. Then the file is in the release already.
-fn by_docroot_alone<'r>(r: Request<'r>, visit: &Visit<'r>, mapped: &CStr) -> Option<Name<'r>> {
+/// [`by_docroot`] for the usual request, in a few instructions: a URL was mapped by the document root, whose links are the
+/// only ones, and nobody else had a say. Then the file is in the release already.
+fn by_docroot_alone<'r>(
+    r: Request<'r>,
+    visit: &Visit<'r>,
+    mapped: &CStr,
+) -> Option<(&'r CStr, &'r Link<'r>)> {
     let pin = visit.pin();
     let (docroot, tail) = below_docroot(pin, mapped)?;
     let is_usual = pin.has_one_way()
@@ -298,10 +304,7 @@ fn by_docroot_alone<'r>(r: Request<'r>, visit: &Visit<'r>, mapped: &CStr) -> Opt
     let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
     text.push(name);
     text.push(tail);
-    Some(Name {
-        text: text.finish(),
-        link: Some(link),
-    })
+    Some((text.finish(), link))
 }
 
 /// The file was mapped from the URL by the document root. (Where an Alias or the like has mapped it, that

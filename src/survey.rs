@@ -42,7 +42,7 @@ impl Root {
         self.leads.get_or_init(look)
     }
 
-    /// Whether it leads to a directory, which is asked for sooner than where.
+    /// Whether it leads to a directory: cheaper to ask than where.
     pub(crate) fn is_there(&self) -> bool {
         let is_directory = || OsFs.stat(self.docroot.path()).is_ok_and(|stat| stat.is_dir);
         self.leads.get().map_or_else(is_directory, Result::is_ok)
@@ -170,9 +170,13 @@ impl<'c> Host<'c> {
     /// The sections that apply by one of the names alone: of the link, or in the release.
     pub(crate) fn sections_by(&self, link: bool) -> impl Iterator<Item = Section<'c>> {
         let root = &self.root;
-        let is_alone = move |section: &Section<'c>| match link {
-            true => !by_target(*section, root) && by_link(*section, root) && root.leads_on(),
-            false => !by_link(*section, root) && by_target(*section, root),
+        let is_alone = move |section: &Section<'c>| {
+            if link {
+                // A docroot without a symlink has no release that sections could be carried over to.
+                !by_target(*section, root) && by_link(*section, root) && root.leads_on()
+            } else {
+                !by_link(*section, root) && by_target(*section, root)
+            }
         };
         self.sections.iter().copied().filter(is_alone)
     }

@@ -247,12 +247,14 @@ impl<'r> Way<'r> {
     ) -> Option<Self> {
         let mut path_info = r.path_info();
         let mut text = name.text;
+        let mut last_link = name.link;
         let mut is_named = true;
         // A directory has no path info: what looks like it is yet to be walked.
         if r.file_type() == FileType::Directory {
             if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
                 let joined = r.join(text, info);
                 text = r.pool().clean(joined)?;
+                last_link = visit.pin().link_of(text.to_bytes()).map(|(link, _)| link);
                 is_named = false;
             }
         }
@@ -262,7 +264,7 @@ impl<'r> Way<'r> {
             name: text,
             at: 0,
             link: None,
-            last_link: name.link,
+            last_link,
             file: None,
             path_info,
             is_named,

@@ -37,7 +37,7 @@ def arguments():
     parser.add_argument("module", type=lambda path: Path(path).resolve(strict=True), help="libmod_realdoc.so")
     parser.add_argument("only", nargs="*", metavar="measurement", help=f"of {', '.join(MEASUREMENTS)}; all without")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
-    parser.add_argument("--turns", type=number, default=12, help="how often each side gets the load (%(default)s)")
+    parser.add_argument("--turns", type=number, default=10, help="how often each side gets the load (%(default)s)")
     parser.add_argument("--starts", type=number, default=9, help="how often each side's hosts start (%(default)s)")
     options = parser.parse_args()
     if unknown := set(options.only) - set(MEASUREMENTS):

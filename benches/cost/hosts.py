@@ -23,11 +23,13 @@ def measure(report, module, number):
     )
     with httpd.folder() as root:
         sites = [scenarios.Site(root / str(number) / "current").create() for number in range(HOSTS)]
-        configs = [config(sites, module, variant) for variant in (False, True)]
-        starts = turns.take(of_start, configs, number)
-        report.add(turns.row("start, ms to the first answer", starts, "wall", START))
-        report.add(turns.row("  processor time, ms", starts, "processor"))
+        for name, bound, add in (("", START, ""), (", with sections", None, SECTIONS)):
+            texts = [config(sites, module, variant, add) for variant in (False, True)]
+            starts = turns.take(of_start, texts, number)
+            report.add(turns.row(f"start{name}, ms to the first answer", starts, "wall", bound))
+            report.add(turns.row("  processor time, ms", starts, "processor"))
 
+        configs = [config(sites, module, variant) for variant in (False, True)]
         many = [of_memory(text, HOSTS) for text in configs]
         fewer = [of_memory(config(sites[:FEWER], module, variant), FEWER) for variant in (False, True)]
     report.add(Row("memory, KiB", *(memory.asked / 1024 for memory in many)))
@@ -35,14 +37,32 @@ def measure(report, module, number):
     report.add(a_host("  of it in each child", many, fewer, lambda memory: memory.asked - memory.started))
 
 
-def config(sites, module, with_module):
+# As distributions have them: two for all, of which each docroot is to be told apart, and its own.
+SHARED = """
+<Directory "/usr/share">
+    Require all granted
+</Directory>
+<Directory "/var/www">
+    Require all granted
+</Directory>
+"""
+SECTIONS = """
+<Directory "{docroot}">
+    Require all granted
+</Directory>
+"""
+
+
+def config(sites, module, with_module, sections=""):
     lines = [f"LoadModule realdoc_module {module}"] if with_module else []
+    lines += [SHARED] if sections else []
     for number, site in enumerate(sites):
         docroot = site.configured if with_module else site.resolved
         lines += (
             "<VirtualHost 127.0.0.1:{port}>",
             f"ServerName host-{number}",
             f'DocumentRoot "{docroot}"',
+            sections.format(docroot=docroot),
             "</VirtualHost>",
         )
     return "\n".join(lines)

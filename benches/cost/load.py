@@ -1,6 +1,8 @@
 """Throughput and latency under wrk, event with 16 threads and prefork with 16 processes.
 
-Two httpds, one without the module, one with it, run side by side and get the load in turn.
+Two httpds, one without the module, one with it, run side by side and get the load in turn. Two that are the
+same differ, too, for as long as they live: so there are new ones for each pair of turns, and a
+row that shows what is left of that.
 """
 
 import contextlib
@@ -18,6 +20,7 @@ CLIENTS = 12
 SECONDS = 1
 # RealpathEvery, flips a second, least ratio.
 CASES = ((2, 0, 0.99), (0, 0, 0.99), (0, 50, 0.97))
+TURNS_OF_A_SERVER = 2
 FIGURES = {
     "httpd's processor time a request": "processor",
     "latency, median": "median",
@@ -44,24 +47,26 @@ def measure(report, module, number):
         f"{SCENARIO.name}. {turns.explained(number)}",
     )
     for mpm in "event", "prefork":
+        report.add(turns.row(f"{mpm}, stock against itself", of_mpm(mpm, SCENARIO.stock, 0, number), "throughput"))
         for every, flips, least in CASES:
             directive = f"RealpathEvery {every}"
-            runs = of_mpm(mpm, directive, flips, module, number)
+            runs = of_mpm(mpm, lambda site: SCENARIO.with_module(site, module, directive), flips, number)
             name = f"{mpm}, {directive}" + (f", {flips} flips a second" if flips else "")
             report.add(turns.row(name, runs, "throughput", Bound("ratio", ">=", least)))
             for name, figure in FIGURES.items():
                 report.add(turns.row(f"  {name}", runs, figure))
 
 
-def of_mpm(mpm, directive, flips, module, number):
-    with contextlib.ExitStack() as stack:
-        site = stack.enter_context(scenarios.site())
-        configs = (SCENARIO.stock(site), SCENARIO.with_module(site, module, directive))
-        servers = [stack.enter_context(httpd.running(config, mpm, options=httpd.SERVER)) for config in configs]
-        stack.enter_context(flipping(site, flips))
-        for server in servers:
-            run(server)
-        return turns.take(run, servers, number)
+def of_mpm(mpm, other, flips, number):
+    """Stock, and what `other` configures."""
+    pairs = []
+    with scenarios.site() as site, flipping(site, flips):
+        while len(pairs) < number:
+            with contextlib.ExitStack() as stack:
+                configs = (SCENARIO.stock(site), other(site))
+                servers = [stack.enter_context(httpd.running(config, mpm, options=httpd.SERVER)) for config in configs]
+                pairs += turns.take(run, servers, TURNS_OF_A_SERVER)
+    return pairs
 
 
 def run(server):

@@ -172,8 +172,8 @@ impl Docroot {
     }
 
     /// [`take`](Self::take), but never without a look at the file system: for a request
-    /// that missed something where an earlier look had led it. `is_lost`: it found nothing at all,
-    /// so that the docroot may be gone although its links are as they were.
+    /// that missed something where an earlier look had led it. `is_lost`: it did not end at a regular
+    /// file, so that the docroot may be gone although its links are as they were.
     #[allow(clippy::too_many_arguments)]
     pub fn take_checked<T>(
         &self,

@@ -148,8 +148,8 @@ fn look(path: &CStr, mode: &Mode, cells: Cells, fs: &impl Fs) -> Result<Snapshot
     Ok(Snapshot { resolved, stamps })
 }
 
-/// [`resolve`], which may fail since a release is removed as soon as the link leads to the next: only what
-/// fails twice in the same way has failed.
+/// [`resolve`], which may fail since a release is removed as soon as the link leads to the next: it has failed if it
+/// does so twice in the same way, or [`ROUNDS`] times.
 fn resolve_certainly(fs: &impl Fs, path: &CStr, mode: &Mode) -> Result<Resolved, ResolveError> {
     let mut found = resolve(fs, path, mode);
     for _ in 1..ROUNDS {

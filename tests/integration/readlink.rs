@@ -341,3 +341,73 @@ fn a_directory_becomes_a_link(mpm: Mpm) {
     assert_eq!(docroot(&server, "it"), "releases/13");
     server.stop();
 }
+
+each_mpm!(a_further_link_behind_the_first);
+/// The symlink that UseReadlink leaves in the path is a further link as well: what the DocumentRoot's name denies stays denied,
+/// and so does a symlink that its options refuse.
+fn a_further_link_behind_the_first(mpm: Mpm) {
+    const DENY: &str = "<Directory {root}/app/current/web/private>\nRequire all denied\n</Directory>\n\
+         <Directory {root}/app/other>\nOptions None\n</Directory>\n\
+         RewriteEngine On\nRewriteRule ^/rw/(.*) %{DOCUMENT_ROOT}/$1";
+
+    let start = |module| {
+        let (setup, app) = prepare(mpm, module);
+        let files = [
+            ("web/private/secret.txt", "secret"),
+            (
+                "web/page.shtml",
+                "<!--#include file=\"private/secret.txt\" --><!--#include virtual=\"/private/secret.txt\" -->",
+            ),
+        ];
+        app.create("12", &files);
+        app.flip("A", "releases/12");
+        app.flip("current", "A");
+        app.create("14", &[("public/private/secret.txt", "secret")]);
+        app.flip("releases/14/web", "public");
+        app.flip("other", "releases/14");
+        let both = |name, docroot, directives| {
+            host(name, docroot, directives).replace("</V", &format!("{DENY}\n</V"))
+        };
+        setup
+            .load("include")
+            .load("rewrite")
+            .allow("[include:error]")
+            .allow("[authz_core:error]")
+            .allow("RD20:")
+            .allow("AH00037:")
+            .config("AddOutputFilter INCLUDES .shtml")
+            .root_section("Options FollowSymLinks Includes\nRequire all granted")
+            .config(&both(
+                "behind",
+                "current/web",
+                "UseReadlink On\nRealdocLink {root}/app/A",
+            ))
+            .config(&both(
+                "refused",
+                "other/web",
+                "UseReadlink {root}/app/other/web\nRealdocLink {root}/app/other",
+            ))
+            .start()
+    };
+    let answers = [Module::Off, Module::On].map(|module| {
+        let server = start(module);
+        let asked = [
+            ("behind", "/private/secret.txt"),
+            ("behind", "/page.shtml"),
+            ("behind", "/rw/private/secret.txt"),
+            ("refused", "/private/secret.txt"),
+        ];
+        let answers = asked.map(|(host, path)| {
+            let answer = server.request("GET", path, &[("Host", host)]);
+            (answer.status, answer.text().contains("secret"))
+        });
+        server.stop();
+        answers
+    });
+    assert_eq!(answers[1], answers[0]);
+    assert!(
+        answers[0].iter().all(|(_, is_secret)| !is_secret),
+        "{answers:?}"
+    );
+    assert_eq!(answers[0].map(|(status, _)| status), [403, 200, 403, 403]);
+}

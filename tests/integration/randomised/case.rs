@@ -17,6 +17,8 @@ pub(super) struct Case {
     pub(super) links: Vec<(String, String)>,
     /// Below the top, as configured. It leads to a directory that is there whatever the parts say.
     pub(super) docroot: String,
+    /// `UseReadlink On`, with which the release may lie under a link itself.
+    pub(super) use_readlink: bool,
     pub(super) parts: Vec<Part>,
     pub(super) requests: Vec<Ask>,
 }
@@ -227,6 +229,9 @@ impl Case {
         text += &format!("DocumentRoot \"{}\"\n", path(&self.docroot));
         if side == Side::Module {
             text += &format!("RealdocSections {:?}\n", self.sections);
+            if self.use_readlink {
+                text += "UseReadlink On\n";
+            }
         }
         for part in &self.parts {
             match part {

@@ -20,6 +20,7 @@ fn site(links: &[(&str, &str)], parts: Vec<Part>) -> Case {
             .iter()
             .map(|(link, to)| (own(link), own(to)))
             .collect(),
+        use_readlink: false,
         docroot: "app/current/web".into(),
         parts,
         requests: Vec::new(),

@@ -35,6 +35,12 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
     let prefixes = draw.mappings(sections);
     draw.directives();
     let requests = draw.requests(&prefixes);
+    // By the real path files have other names then.
+    let use_readlink = sections == Sections::Link && seed % 4 == 3;
+    if use_readlink && seed % 8 == 7 {
+        let (link, _) = draw.random.pick(&draw.site.links);
+        draw.parts.push(Part::Link(link));
+    }
     Case {
         seed: Some(seed),
         sections,
@@ -44,6 +50,7 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
         },
         links: draw.site.links,
         docroot: draw.site.docroot,
+        use_readlink,
         parts: draw.parts,
         requests,
     }
