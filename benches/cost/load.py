@@ -65,6 +65,9 @@ def of_mpm(mpm, other, flips, number):
             with contextlib.ExitStack() as stack:
                 configs = (SCENARIO.stock(site), other(site))
                 servers = [stack.enter_context(httpd.running(config, mpm, options=httpd.SERVER)) for config in configs]
+                for server in servers:
+                    with server.connect() as connection:
+                        connection.get(SCENARIO.path)
                 pairs += turns.take(run, servers, TURNS_OF_A_SERVER)
     return pairs
 
