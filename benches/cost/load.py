@@ -68,7 +68,7 @@ def of_mpm(mpm, other, flips, number):
                 for server in servers:
                     with server.connect() as connection:
                         connection.get(SCENARIO.path)
-                pairs += turns.take(run, servers, TURNS_OF_A_SERVER)
+                pairs += turns.take(run, servers, min(TURNS_OF_A_SERVER, number - len(pairs)))
     return pairs
 
 
