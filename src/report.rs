@@ -80,19 +80,21 @@ fn tell_left(server: Server<'_>, section: Section<'_>, by_link: bool) {
 
 /// Tells where a docroot leads.
 fn tell_root(server: Server<'_>, directive: &str, root: &Root) {
-    let path = root.docroot.path().to_string_lossy();
+    let path = || root.docroot.path().to_string_lossy();
     if let Some(from) = root.ignored_beginning() {
         let from = from.to_string_lossy();
         log!(
             server,
             Warn,
-            "RD03: UseReadlink {from} is ignored for {directive} {path}, which does not lie under it"
+            "RD03: UseReadlink {from} is ignored for {directive} {}, which does not lie under it",
+            path()
         );
     }
     if !server.logs(Level::Info) && !root.is_by_readlink() && root.is_there() {
         // There is nothing to warn of.
         return;
     }
+    let path = path();
     match root.leads() {
         Ok(resolved) if resolved.links.is_empty() => {
             log!(

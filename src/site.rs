@@ -63,10 +63,14 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     let maps_to_files = maps_to_files(pool);
     let mut survey = Survey::new(pool);
     let mut report = Report::default();
-    for server in main.all() {
-        let Some(config) = server.config() else {
-            continue;
-        };
+    let servers: Vec<_> = main
+        .all()
+        .filter(|server| server.config().is_some())
+        .collect();
+    let configs = servers
+        .iter()
+        .filter_map(|server| Some((*server, server.config()?)));
+    let configs = configs.map(|(server, config)| {
         let settings = config.settings.clone();
         let host = survey.look_at(server, &settings);
         let site = host.map(|host| {
@@ -86,11 +90,16 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
                 docroot: host.root.docroot,
             }
         });
-        server.set_config(pool.keep(ServerConfig {
+        ServerConfig {
             settings,
             server: Some(server.id()),
             site,
-        }));
+        }
+    });
+    // In one piece: thousands of them would each have to be registered with the pool.
+    let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
+    for (server, config) in servers.into_iter().zip(configs) {
+        server.set_config(config);
     }
 }
 

@@ -10,8 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use realdoc_core::docroot::Docroot;
-use realdoc_core::fs::{Fs, OsFs};
-use realdoc_core::names::{regex_is_about, renamed};
+use realdoc_core::fs::{Fs, OsFs, Still};
+use realdoc_core::names::{below, pattern_is_below, regex_is_about};
 use realdoc_core::resolve::{Link, Mode, ResolveError, Resolved, resolve, starts_at_component};
 use realdoc_core::settings::Sections;
 
@@ -21,6 +21,7 @@ use crate::httpd::{Kind, Pool, Section, Server, matches_pattern};
 /// Looks at each document root once, however many virtual hosts have it.
 pub(crate) struct Survey<'c> {
     pool: Pool<'c>,
+    fs: Rc<Still<'static, OsFs>>,
     /// By path.
     realpath: HashMap<CString, Root>,
     /// The same for each beginning that `UseReadlink` gives. (Not by `Mode` in one table: valgrind takes the
@@ -34,11 +35,12 @@ pub(crate) struct Root {
     pub(crate) docroot: Arc<Docroot>,
     /// Looked at when somebody asks: of thousands of virtual hosts few have something to tell at start.
     leads: Rc<OnceCell<Result<Resolved, ResolveError>>>,
+    fs: Rc<Still<'static, OsFs>>,
 }
 
 impl Root {
     pub(crate) fn leads(&self) -> &Result<Resolved, ResolveError> {
-        let look = || resolve(&OsFs, self.docroot.path(), self.docroot.mode());
+        let look = || resolve(&*self.fs, self.docroot.path(), self.docroot.mode());
         self.leads.get_or_init(look)
     }
 
@@ -106,6 +108,7 @@ impl<'c> Survey<'c> {
     pub(crate) fn new(pool: Pool<'c>) -> Self {
         Survey {
             pool,
+            fs: Rc::new(Still::new(&OsFs)),
             realpath: HashMap::new(),
             readlink: HashMap::new(),
         }
@@ -154,6 +157,7 @@ impl<'c> Survey<'c> {
         };
         let root = roots.entry(path).or_insert_with_key(|path| Root {
             leads: Rc::default(),
+            fs: Rc::clone(&self.fs),
             docroot: Arc::new(Docroot::new(path.clone(), mode)),
         });
         root.clone()
@@ -233,18 +237,13 @@ fn may_match_below(section: Section<'_>, root: &Root, name: impl Fn(&Link) -> &C
 
 /// Whether `section` is named at `dir` or below it.
 fn is_below(section: Section<'_>, dir: &CStr) -> bool {
-    let is_pattern = section.kind() == Kind::Pattern;
-    let matches =
-        |pattern: &[u8]| CString::new(pattern).is_ok_and(|pattern| matches_pattern(&pattern, dir));
-    section.kind() != Kind::Regex
-        && renamed(
-            section.name().to_bytes(),
-            is_pattern,
-            dir.to_bytes(),
-            b"",
-            matches,
-        )
-        .is_some()
+    let (name, dir_name) = (section.name().to_bytes(), dir.to_bytes());
+    let matches = |head: &[u8]| CString::new(head).is_ok_and(|head| matches_pattern(&head, dir));
+    match section.kind() {
+        Kind::Path => below(name, dir_name).is_some(),
+        Kind::Pattern => pattern_is_below(name, dir_name, matches),
+        Kind::Regex => false,
+    }
 }
 
 /// Whether the sections of the link's name apply, and why.

@@ -1,11 +1,14 @@
 //! The few questions that resolving asks a file system. An interface, so that
 //! tests can put a file system of their own in its place.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 
 use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
+
+use crate::names::below;
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
 pub const PATH_MAX: usize = 4096;
@@ -81,5 +84,49 @@ impl Fs for OsFs {
         let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
         let (text, _) = rustix::fs::readlinkat_raw(rustix::fs::CWD, path, &mut buffer)?;
         Ok(read(text))
+    }
+}
+
+/// A file system that stays as it is while this lives: it is not asked again whether a directory is a symlink that was
+/// just found to be none. For many docroots that begin alike.
+#[derive(Debug)]
+pub struct Still<'f, F> {
+    fs: &'f F,
+    /// No symlink, and nothing above it is one.
+    known: RefCell<Vec<u8>>,
+}
+
+impl<'f, F: Fs> Still<'f, F> {
+    /// `fs`, of which nothing is known yet.
+    pub fn new(fs: &'f F) -> Self {
+        let known = RefCell::default();
+        Still { fs, known }
+    }
+
+    fn knows(&self, path: &[u8]) -> bool {
+        !path.is_empty() && below(&self.known.borrow(), path).is_some()
+    }
+}
+
+impl<F: Fs> Fs for Still<'_, F> {
+    fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
+        self.fs.stat(path)
+    }
+
+    fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
+        let name = path.to_bytes();
+        if self.knows(name) {
+            return Err(Errno::INVAL);
+        }
+        let answer = self.fs.read_link(path, read);
+        let parent = name.iter().rposition(|&byte| byte == b'/');
+        if matches!(answer, Err(Errno::INVAL))
+            && parent.is_some_and(|end| end == 0 || self.knows(&name[..end]))
+        {
+            let mut known = self.known.borrow_mut();
+            known.clear();
+            known.extend_from_slice(name);
+        }
+        answer
     }
 }

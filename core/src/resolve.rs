@@ -252,8 +252,20 @@ impl<'a, F: Fs> Walk<'a, F> {
         })
     }
 
-    fn must_be_directory(&self) -> Result<(), ResolveError> {
-        match self.fs.stat(&self.here()) {
+    /// Asks about where the walk stands, without a copy of its path for each step.
+    fn ask<T>(&mut self, question: impl FnOnce(&F, &CStr) -> T) -> T {
+        if self.path.is_empty() {
+            return question(self.fs, c"/");
+        }
+        self.path.push(0);
+        let here = CStr::from_bytes_with_nul(&self.path).expect(NO_NUL);
+        let answer = question(self.fs, here);
+        self.path.pop();
+        answer
+    }
+
+    fn must_be_directory(&mut self) -> Result<(), ResolveError> {
+        match self.ask(|fs, here| fs.stat(here)) {
             Ok(stat) if stat.is_dir => Ok(()),
             Ok(_) => self.error(Errno::NOTDIR),
             Err(errno) => self.error(errno),
@@ -271,8 +283,8 @@ impl<'a, F: Fs> Walk<'a, F> {
     }
 
     /// The text of the symlink that the walk stands on, if it stands on one.
-    fn symlink(&self) -> Result<Option<Vec<u8>>, ResolveError> {
-        match self.fs.read_link(&self.here(), <[u8]>::to_vec) {
+    fn symlink(&mut self) -> Result<Option<Vec<u8>>, ResolveError> {
+        match self.ask(|fs, here| fs.read_link(here, <[u8]>::to_vec)) {
             Ok(text) => Ok(Some(text)),
             Err(Errno::INVAL) => Ok(None),
             Err(errno) => self.error(errno),
@@ -350,5 +362,7 @@ fn components(path: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 
 /// `bytes` with the NUL that a system call wants.
 fn c_string(bytes: &[u8]) -> CString {
-    CString::new(bytes).expect("a part of a C string holds no NUL")
+    CString::new(bytes).expect(NO_NUL)
 }
+
+const NO_NUL: &str = "a part of a C string holds no NUL";

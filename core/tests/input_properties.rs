@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use realdoc_core::names::{
-    Substitution, below, longest, may_need_cleaning, regex_is_about, renamed, split_fcgi,
+    Substitution, below, longest, may_need_cleaning, pattern_is_below, regex_is_about, split_fcgi,
 };
 use realdoc_core::settings::{self, LONGEST, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
@@ -214,49 +214,25 @@ proptest! {
         }
     }
 
-    /// A section by a path applies to the target's directories as it does to the link's.
+    /// A section by a pattern is below a directory if there can be one below that it stands for.
     #[test]
-    fn a_renamed_path_is_as_far_below(
-        section in components(0..6),
-        link in components(1..4),
-        target in components(0..4),
-    ) {
-        let name = renamed(
-            path(&section).as_bytes(),
-            false,
-            path(&link).as_bytes(),
-            path(&target).as_bytes(),
-            |_| unreachable!("it is no pattern"),
-        );
-        let expected = section.strip_prefix(&link[..]).map(|tail| path(&[&target, tail].concat()));
-        prop_assert_eq!(name, expected.map(String::into_bytes));
-    }
-
-    /// So does one by a pattern.
-    #[test]
-    fn a_renamed_pattern_stands_for_the_same_directories(
+    fn a_pattern_is_below_where_it_can_apply(
         section in vec(select(vec!["*", "?", "a*", "[a]", "a", "b", "ab", "\\*"]), 1..6),
-        link in vec(select(vec!["a", "b", "ab"]), 1..4),
-        target in vec(select(vec!["a", "*", "[a]", "b\\", "?"]), 1..4),
-        tail in vec(select(vec!["a", "b", "ab", "*"]), 0..3),
+        dir in vec(select(vec!["a", "b", "ab", "*"]), 1..4),
     ) {
-        let (section, link, target, tail) = (path(&section), path(&link), path(&target), path(&tail));
-        let applies = fits_path(section.as_bytes(), [&link[..], &tail].concat().as_bytes());
-        // With a slash at its end, as httpd has it.
-        let name = renamed(
-            [&section, "/"].concat().as_bytes(),
-            true,
-            link.as_bytes(),
-            target.as_bytes(),
-            |head| fits_path(head, link.as_bytes()),
-        );
-        let directory = [&target[..], &tail, "/"].concat();
-        let renamed_applies = name.is_some_and(|name| {
-            let tail_at = name.iter().position(|b| b"*?[]\\".contains(b));
-            // Where nothing of it is a pattern any more it is compared as it is.
-            name == directory.as_bytes() || tail_at.is_some() && fits_path(&name, directory.as_bytes())
+        // What each component of such a section stands for, among others.
+        let below = section.iter().skip(dir.len()).map(|name| match *name {
+            "?" | "[a]" | "a*" => "a",
+            "\\*" => "*",
+            other => other,
         });
-        prop_assert_eq!(renamed_applies, applies, "{} {}", section, directory);
+        let below: Vec<_> = below.collect();
+        let (section, dir, below) = (path(&section), path(&dir), path(&below));
+        let applies = fits_path(section.as_bytes(), [&dir[..], &below].concat().as_bytes());
+        // With a slash at its end, as httpd has it.
+        let section = [&section, "/"].concat();
+        let found = pattern_is_below(section.as_bytes(), dir.as_bytes(), |head| fits_path(head, dir.as_bytes()));
+        prop_assert_eq!(found, applies, "{} {}", section, dir);
     }
 
     /// Each directive takes what its description says, and else names itself, the value and what is allowed.

@@ -6,7 +6,7 @@ mod memory_fs;
 use std::ffi::CString;
 
 use memory_fs::MemoryFs;
-use realdoc_core::fs::{Errno, PATH_MAX};
+use realdoc_core::fs::{Errno, PATH_MAX, Still};
 use realdoc_core::resolve::{Mode, ResolveError, resolve, starts_at_component, unchanged};
 
 fn c(text: &str) -> CString {
@@ -387,4 +387,19 @@ fn the_cheap_check_asks_at_most_twice_a_link() {
         assert!(unchanged(&fs, &links));
         assert_eq!(fs.calls(), calls, "{docroot} {mode:?}");
     }
+}
+
+#[test]
+fn what_many_docroots_have_in_common_is_asked_once() {
+    let fs = site();
+    fs.link("/srv/current", "/srv/releases/42");
+    fs.calls();
+    let still = Still::new(&fs);
+    let mut calls = Vec::new();
+    for docroot in ["/srv/current/web", "/srv/releases/41/web", "/data/deep"] {
+        resolve(&still, &c(docroot), &Mode::Realpath).expect(docroot);
+        calls.push(fs.calls());
+    }
+    // srv, current, releases, 42, web; 41, web; data, deep; and each time whether it is a directory.
+    assert_eq!(calls, [6, 3, 3]);
 }

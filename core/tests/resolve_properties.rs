@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use realdoc_core::fs::{Errno, OsFs, PATH_MAX};
+use realdoc_core::fs::{Errno, OsFs, PATH_MAX, Still};
 use realdoc_core::resolve::{Link, Mode, Resolved, resolve, unchanged};
 use tempfile::TempDir;
 
@@ -284,6 +284,24 @@ proptest! {
                     .collect(),
             });
             prop_assert_eq!(found, expected, "{}", docroot);
+        }
+    }
+
+    /// While nothing changes, what was asked for one docroot need not be asked for the next.
+    #[test]
+    fn what_is_known_makes_no_difference(
+        tree in tree(),
+        docroots in vec((text(1..6), prop::option::of(any::<prop::sample::Index>()), any::<bool>()), 40),
+    ) {
+        let tree = Tree::new(&tree)?;
+        let still = Still::new(&OsFs);
+        for (docroot, from, is_readlink) in docroots {
+            let docroot = Text { absolute: true, ..docroot }.write(&tree.root);
+            let all: Vec<&str> = prefixes(&docroot).collect();
+            let from = from.map(|from| c(from.get(&all)));
+            let mode = if is_readlink { Mode::Readlink { from } } else { Mode::Realpath };
+            let docroot = c(docroot);
+            prop_assert_eq!(resolve(&still, &docroot, &mode), resolve(&OsFs, &docroot, &mode), "{:?}", docroot);
         }
     }
 

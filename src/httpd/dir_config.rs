@@ -149,21 +149,22 @@ impl<'c> Section<'c> {
 
     /// Whether it applies to requests for files in `dir`, a path without a slash at its end.
     pub(crate) fn applies_on_the_way_to(self, dir: &CStr) -> bool {
-        let with_slash = CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
+        let with_slash = || CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
         match self.kind() {
             Kind::Path => below(dir.to_bytes(), self.name().to_bytes()).is_some(),
-            Kind::Regex => [dir, &with_slash]
+            Kind::Regex => [dir, &with_slash()]
                 .into_iter()
                 .any(|name| self.matches(name, |_, _| {})),
-            Kind::Pattern => with_slash
-                .to_bytes()
-                .iter()
-                .enumerate()
-                .filter(|(_, byte)| **byte == b'/')
-                .any(|(at, _)| {
-                    let above = CString::new(&with_slash.to_bytes()[..=at]).unwrap_or_default();
-                    self.applies_to(&above)
-                }),
+            Kind::Pattern => {
+                let name = with_slash();
+                let name = name.to_bytes();
+                (1..=name.len())
+                    .filter(|end| name[..*end].ends_with(b"/"))
+                    .any(|end| {
+                        let above = CString::new(&name[..end]).unwrap_or_default();
+                        self.applies_to(&above)
+                    })
+            }
         }
     }
 

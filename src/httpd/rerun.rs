@@ -7,6 +7,7 @@
 //! the module knows what is in its part.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, c_int};
 use std::ptr::{NonNull, null};
@@ -103,7 +104,14 @@ impl Reruns {
         pool: Pool<'c>,
         mut tell: impl FnMut(Server<'c>, Section<'c>, &str),
     ) -> Self {
-        let sources = Sources::find(main, pool);
+        // Found when somebody asks: in most configurations there is nothing to run again.
+        let sources = OnceCell::new();
+        let source = |section| {
+            sources
+                .get_or_init(|| Sources::find(main, pool))
+                .of(section)
+        };
+        let rememberers = linked_rememberers();
         let mut seen = HashSet::new();
         let mut reruns = HashMap::new();
         for server in main.all() {
@@ -111,11 +119,14 @@ impl Reruns {
                 if !seen.insert(section) {
                     continue;
                 }
-                match Rerun::of(section, &sources, pool) {
-                    Ok(Some(rerun)) => {
+                let modules = in_section(&rememberers, section);
+                if modules.is_empty() {
+                    continue;
+                }
+                match Rerun::of(section, modules, source, pool) {
+                    Ok(rerun) => {
                         reruns.insert(section.config().as_ptr().cast_const(), rerun);
                     }
-                    Ok(None) => {}
                     Err(error) => tell(server, section, &error),
                 }
             }
@@ -163,14 +174,11 @@ impl Reruns {
 impl Rerun {
     fn of<'c>(
         section: Section<'c>,
-        sources: &Sources<'c>,
+        modules: Vec<*const raw::module>,
+        source: impl FnOnce(Section<'c>) -> Option<(Server<'c>, Node<'c>)>,
         pool: Pool<'c>,
-    ) -> Result<Option<Self>, String> {
-        let modules = rememberers_in(section);
-        if modules.is_empty() {
-            return Ok(None);
-        }
-        let (server, node) = sources.of(section).ok_or("its text is not found")?;
+    ) -> Result<Self, String> {
+        let (server, node) = source(section).ok_or("its text is not found")?;
         let mut nodes = Vec::new();
         select(node, &modules, &mut nodes)?;
         for module in &modules {
@@ -178,12 +186,12 @@ impl Rerun {
                 return Err(format!("its text has no directive of {}", name(*module)));
             }
         }
-        Ok(Some(Rerun {
+        Ok(Rerun {
             server: server.as_ptr(),
             modules,
             directives: chain(&nodes, pool),
             last: ArcSwapOption::empty(),
-        }))
+        })
     }
 
     /// Runs the directives for `path`.
@@ -250,14 +258,29 @@ impl Rerun {
     }
 }
 
-/// The modules that have a part in `section` which remembers its path and makes use of it.
-/// A section by a regex has no path.
-fn rememberers_in(section: Section<'_>) -> Vec<*const raw::module> {
-    let kind = section.kind();
+/// Those that httpd has loaded.
+fn linked_rememberers() -> Vec<(&'static Rememberer, *const raw::module)> {
     REMEMBERERS
         .iter()
-        .filter(|module| kind == Kind::Path || (kind == Kind::Pattern && module.uses_patterns))
-        .filter_map(|module| linked(module.name))
+        .filter_map(|rememberer| Some((rememberer, linked(rememberer.name)?)))
+        .collect()
+}
+
+/// Those of `rememberers` that have a part in `section` which remembers its path and makes use of it.
+/// A section by a regex has no path.
+fn in_section(
+    rememberers: &[(&Rememberer, *const raw::module)],
+    section: Section<'_>,
+) -> Vec<*const raw::module> {
+    let kind = section.kind();
+    rememberers
+        .iter()
+        .filter(|(rememberer, _)| match kind {
+            Kind::Path => true,
+            Kind::Pattern => rememberer.uses_patterns,
+            Kind::Regex => false,
+        })
+        .map(|(_, module)| *module)
         // SAFETY: httpd has loaded the module, and made the section later.
         .filter(|module| unsafe { !(*slot_of(*module, section.config().as_ptr())).is_null() })
         .collect()
