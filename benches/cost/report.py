@@ -74,7 +74,8 @@ class Report:
 
     def add(self, row):
         self.groups[-1]["rows"].append(row)
-        digits = 0 if max(abs(row.stock), abs(row.module)) >= 1000 else 1
+        sizes = abs(row.stock), abs(row.module)
+        digits = 0 if max(sizes) >= 1000 else 2 if min(sizes) < 1 else 1
         if float(row.stock).is_integer() and float(row.module).is_integer():
             digits = 0
         ratio = "" if row.ratio is None else f"{row.ratio:.4f}"

@@ -360,12 +360,14 @@ impl Restarts {
         let again = [(); CLIENTS].map(|()| Background::run(move |stop| ask_again(endpoint, stop)));
         let start = Instant::now();
         let before = server.log_count(DONE);
+        let mut next = start;
         let (mut asked_for, mut flips) = (0, 0);
         while start.elapsed() < length {
             server.begin_graceful();
             asked_for += 1;
             for _ in 0..2 {
-                sleep(BETWEEN_RESTARTS / 2);
+                next += BETWEEN_RESTARTS / 2;
+                sleep(next.saturating_duration_since(Instant::now()));
                 flips += 1;
                 deploys.deploy(&(flips % RELEASES).to_string());
             }
