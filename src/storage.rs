@@ -5,7 +5,7 @@ use std::ffi::CStr;
 
 use realdoc_core::names::{below, may_need_cleaning, split_fcgi};
 
-use crate::httpd::{Answer, FileType, PoolPath, Request};
+use crate::httpd::{Answer, FileType, PoolPath, Request, log};
 use crate::pin::{self, Link, Pin, Visit, Way};
 use crate::site::Site;
 use crate::walk;
@@ -145,38 +145,69 @@ pub(crate) fn walk(r: Request<'_>) -> Answer {
     }
 }
 
+/// How often a request starts anew, at most: so many deploys would have to overtake it.
+const STARTS: usize = 16;
+
 #[inline(never)]
 fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
     let Some(name) = visit.name.take() else {
         return Answer::DECLINED;
     };
     let path_info = r.path_info();
-    let Some(answer) = walk_once(r, visit, name) else {
+    let Some(mut answer) = walk_once(r, visit, name) else {
         return Answer::DECLINED;
     };
-    // A release that is being removed may lose an .htaccess file before what that denies. (Who does not look
-    // at each request has to keep a release for longer.)
-    let checks_always = |site: &Site| site.policy.check_every == 0;
-    let may_miss_htaccess =
-        visit.has_asked_htaccess.get() && visit.pin().site.is_some_and(checks_always);
-    let is_found = answer == Answer::OK && r.file_type() == FileType::Regular;
-    if is_found && !may_miss_htaccess || name.link.is_none() {
+    if name.link.is_none() {
         return answer;
     }
-    let healed = if r.is_initial() {
-        let pin = pin::take_again(r, visit.pin(), !is_found);
-        pin.and_then(|pin| start_anew(r, visit, pin, name.text, path_info))
-    } else {
-        None
-    };
-    let answer = healed.unwrap_or(answer);
+    let mut starts = 0;
+    while !is_sure(r, visit, answer) {
+        let is_found = is_found(r, answer);
+        let again = || pin::take_again(r, visit.pin(), !is_found);
+        let Some(pin) = r.is_initial().then(again).flatten() else {
+            break;
+        };
+        if starts == STARTS {
+            if is_found {
+                // Perhaps only since what denies it was gone already.
+                let name = name.text.to_string_lossy();
+                log!(
+                    r,
+                    Error,
+                    "RD16: overtaken by more than {STARTS} deploys: {name}"
+                );
+                answer = Answer::UNAVAILABLE;
+            }
+            break;
+        }
+        starts += 1;
+        match start_anew(r, visit, pin, name.text, path_info) {
+            Some(other) => answer = other,
+            None => break,
+        }
+    }
     match visit.refused.take() {
         Some((refusal, link)) if answer != Answer::OK => refusal.tell(r, link),
         _ => answer,
     }
 }
 
+fn is_found(r: Request<'_>, answer: Answer) -> bool {
+    answer == Answer::OK && r.file_type() == FileType::Regular
+}
+
+/// Whether what a request came to is right even if its release was being removed meanwhile. That may have lost an
+/// .htaccess file before what that denies. (Who does not look at each request has to keep a release for longer.)
+fn is_sure(r: Request<'_>, visit: &Visit<'_>, answer: Answer) -> bool {
+    let checks_always = |site: &Site| site.policy.check_every == 0;
+    let may_miss_htaccess =
+        visit.has_asked_htaccess.get() && visit.pin().site.is_some_and(checks_always);
+    is_found(r, answer) && !may_miss_htaccess
+}
+
 fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option<Answer> {
+    #[cfg(feature = "test-hooks")]
+    crate::httpd::wait_at_gate();
     let by_link = visit.pin().site.is_some_and(|site| site.by_link);
     let answer = if by_link {
         walk::directory_walk(r, visit, name)
@@ -204,6 +235,7 @@ fn start_anew<'r>(
 ) -> Option<Answer> {
     pin::go_with(r, pin);
     pin::end_translation(r, pin);
+    visit.refused.set(None);
     r.restart_walk();
     r.set_path_info(path_info);
     let link = pin.link_of(name.to_bytes()).map(|(link, _)| link);

@@ -3,8 +3,10 @@
 
 use std::env;
 use std::ffi::CStr;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -47,5 +49,24 @@ fn hang_at(path: &CStr) {
         while path.to_bytes() == link.as_bytes() && sign.exists() {
             thread::sleep(Duration::from_millis(2));
         }
+    }
+}
+
+/// `REALDOC_TEST_GATE=directory` in httpd's environment: while it is there and holds no file `open`, each walk down to a
+/// file begins by making a file in it, and goes on when somebody has taken that away.
+static GATE: LazyLock<Option<PathBuf>> =
+    LazyLock::new(|| env::var_os("REALDOC_TEST_GATE").map(PathBuf::from));
+
+pub(crate) fn wait_at_gate() {
+    static WAITED: AtomicUsize = AtomicUsize::new(0);
+    let Some(gate) = &*GATE else {
+        return;
+    };
+    let sign = gate.join(format!("waits.{}", WAITED.fetch_add(1, Relaxed)));
+    if gate.join("open").exists() || File::create(&sign).is_err() {
+        return;
+    }
+    while sign.exists() && !gate.join("open").exists() {
+        thread::sleep(Duration::from_millis(2));
     }
 }

@@ -22,6 +22,8 @@ impl Answer {
     pub(crate) const FORBIDDEN: Answer = Answer(raw::HTTP_FORBIDDEN as c_int);
     /// The request ends with 500.
     pub(crate) const SERVER_ERROR: Answer = Answer(raw::HTTP_INTERNAL_SERVER_ERROR as c_int);
+    /// The request ends with 503.
+    pub(crate) const UNAVAILABLE: Answer = Answer(raw::HTTP_SERVICE_UNAVAILABLE as c_int);
 }
 
 /// When a hook runs among those of other modules (apr_hooks.h).

@@ -26,7 +26,7 @@ pub(crate) use command::{Command, Directive, Takes};
 pub(crate) use conftree::regex_mappings;
 pub(crate) use dir_config::{DirConfig, Kind, Options, Section, Symlinks, matches_pattern};
 #[cfg(feature = "test-hooks")]
-pub(crate) use faults::HangingFs;
+pub(crate) use faults::{HangingFs, wait_at_gate};
 pub(crate) use hooks::{Answer, Audience, Hooks, Order, is_defined, is_first_start, is_rehearsal};
 pub(crate) use log::{Level, Log, log};
 pub(crate) use module::is_loaded;

@@ -26,6 +26,11 @@ impl Gate {
         gate
     }
 
+    /// Where the signs of those who wait are.
+    pub(crate) fn dir(&self) -> &str {
+        self.dir.to_str().expect("it is text")
+    }
+
     /// The shell command that waits at the gate. It also ends when the server's directory is deleted.
     pub(crate) fn command(&self) -> String {
         let dir = self.dir.display();
@@ -68,6 +73,13 @@ impl Gate {
         assert!(!answer.is_finished(), "no script waited at the gate");
         self.open();
         answer.finish()
+    }
+
+    /// Lets go on who waits, and nobody else.
+    pub(crate) fn pass(&self) {
+        for sign in fs::read_dir(&self.dir).expect("it was made") {
+            fs::remove_file(sign.expect("it was made").path()).expect("nobody else takes it away");
+        }
     }
 
     /// Closes it again; nobody waits.
