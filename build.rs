@@ -125,7 +125,9 @@ fn bind(flags: &[String]) {
             "ap_walk_config|ap_find_linked_module|ap_find_command_in_modules|ap_getword_conf",
         )
         .allowlist_function("ap_(create|merge)_per_dir_configs?|ap_regexec|ap_parse_htaccess")
-        .allowlist_function("ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path")
+        .allowlist_function(
+            "ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path|ap_get_request_note",
+        )
         .allowlist_function("ap_set_context_info|ap_context_(prefix|document_root)")
         .allowlist_function(
             "ap_hook_get_(access_checker|access_checker_ex|check_user_id|auth_checker)",
@@ -146,7 +148,7 @@ fn bind(flags: &[String]) {
         .allowlist_var(
             "OPT_.*|OR_.*|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
         )
-        .allowlist_var("AUTH[NZ]_PROVIDER_.*|APR_INCOMPLETE|REALDOC_.*")
+        .allowlist_var("AUTH[NZ]_PROVIDER_.*|APR_INCOMPLETE|AP_NOTE_.*_WALK|REALDOC_.*")
         .allowlist_type(opaque)
         .opaque_type(opaque)
         .derive_default(false)

@@ -124,14 +124,11 @@ impl<'r> Pin<'r> {
 
     /// Whether `other` leads elsewhere.
     pub(crate) fn leads_elsewhere(&self, other: &Pin<'_>) -> bool {
-        let configured = |way: &&Way<'_>| !way.is_of_request;
-        let mut theirs = other.ways().filter(configured);
-        let same = self.ways().filter(configured).all(|way| {
-            theirs
-                .next()
-                .is_some_and(|other| way.name == other.name && way.resolved == other.resolved)
-        });
-        !same || theirs.next().is_some()
+        let is_in_other = |way: &Way<'_>| {
+            let same = |other: &Way<'_>| way.name == other.name && way.resolved == other.resolved;
+            other.ways().any(same)
+        };
+        self.ways().count() != other.ways().count() || !self.ways().all(is_in_other)
     }
 }
 
@@ -144,8 +141,8 @@ pub(crate) struct Visit<'r> {
     pub(crate) name: Cell<Option<Name<'r>>>,
     /// The root of an Alias under a link, as configured.
     pub(crate) context: Cell<Option<&'r CStr>>,
-    /// .htaccess files of the release had a say, or would have had one.
-    pub(crate) has_asked_htaccess: Cell<bool>,
+    /// The document root that another module has set for this request, as configured.
+    pub(crate) root: Cell<Option<&'r CStr>>,
     /// The pinned link that was not to be followed.
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.
@@ -159,7 +156,7 @@ impl<'r> Visit<'r> {
             is_translated: Cell::new(false),
             name: Cell::new(None),
             context: Cell::new(None),
-            has_asked_htaccess: Cell::new(false),
+            root: Cell::new(None),
             refused: Cell::new(None),
             walk: Cell::new(None),
         }
@@ -266,6 +263,11 @@ fn take_anew(r: Request<'_>) {
 pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>, is_lost: bool) -> Option<&'r Pin<'r>> {
     let site = pin.site?;
     let again = take_for(r, site, Look::Now { is_lost });
+    for way in pin.ways().filter(|way| way.is_of_request) {
+        if again.link_of(way.name.to_bytes()).is_none() {
+            again.adopt(way.name);
+        }
+    }
     pin.leads_elsewhere(again).then_some(again)
 }
 
@@ -409,7 +411,7 @@ fn leave_alone(r: Request<'_>) {
 /// Takes back the document root of a pin; false if another module has set its own since,
 /// which then stands.
 #[cold]
-fn let_go(r: Request<'_>, pin: &Pin<'_>) -> bool {
+pub(crate) fn let_go(r: Request<'_>, pin: &Pin<'_>) -> bool {
     let Some(docroot) = pin.docroot else {
         return true;
     };

@@ -63,14 +63,11 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     let maps_to_files = maps_to_files(pool);
     let mut survey = Survey::new(pool);
     let mut report = Report::default();
-    let servers: Vec<_> = main
-        .all()
-        .filter(|server| server.config().is_some())
+    let servers = main.all();
+    let servers: Vec<_> = servers
+        .filter_map(|server| Some((server, server.config()?)))
         .collect();
-    let configs = servers
-        .iter()
-        .filter_map(|server| Some((*server, server.config()?)));
-    let configs = configs.map(|(server, config)| {
+    let configs = servers.iter().map(|&(server, config)| {
         let settings = config.settings.clone();
         let host = survey.look_at(server, &settings);
         let site = host.map(|host| {
@@ -98,7 +95,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     });
     // In one piece: thousands of them would each have to be registered with the pool.
     let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
-    for (server, config) in servers.into_iter().zip(configs) {
+    for ((server, _), config) in servers.into_iter().zip(configs) {
         server.set_config(config);
     }
 }

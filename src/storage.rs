@@ -82,7 +82,7 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
     if r.handler() == Some(c"wsgi-script") {
         return Ok(());
     }
-    lead_document_root(r, pin);
+    lead_document_root(r, visit);
     if pin.ways().next().is_none() {
         return Ok(());
     }
@@ -161,30 +161,26 @@ fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
         return answer;
     }
     let mut starts = 0;
-    while !is_sure(r, visit, answer) {
-        let is_found = is_found(r, answer);
-        let again = || pin::take_again(r, visit.pin(), !is_found);
-        let Some(pin) = r.is_initial().then(again).flatten() else {
+    while r.is_initial() && !is_sure(r, visit, answer) {
+        let is_lost = !is_found(r, answer);
+        let Some(pin) = pin::take_again(r, visit.pin(), is_lost) else {
             break;
         };
         if starts == STARTS {
-            if is_found {
-                // Perhaps only since what denies it was gone already.
-                let name = name.text.to_string_lossy();
-                log!(
-                    r,
-                    Error,
-                    "RD16: overtaken by more than {STARTS} deploys: {name}"
-                );
-                answer = Answer::UNAVAILABLE;
-            }
-            break;
+            let name = name.text.to_string_lossy();
+            log!(
+                r,
+                Error,
+                "RD16: overtaken by more than {STARTS} deploys: {name}"
+            );
+            return Answer::UNAVAILABLE;
         }
         starts += 1;
-        match start_anew(r, visit, pin, name.text, path_info) {
-            Some(other) => answer = other,
-            None => break,
-        }
+        let Some(other) = start_anew(r, visit, pin, name.text, path_info) else {
+            // There is no link any more: it is for httpd's own walk, which is still ahead.
+            return Answer::DECLINED;
+        };
+        answer = other;
     }
     match visit.refused.take() {
         Some((refusal, link)) if answer != Answer::OK => refusal.tell(r, link),
@@ -200,8 +196,7 @@ fn is_found(r: Request<'_>, answer: Answer) -> bool {
 /// .htaccess file before what that denies. (Who does not look at each request has to keep a release for longer.)
 fn is_sure(r: Request<'_>, visit: &Visit<'_>, answer: Answer) -> bool {
     let checks_always = |site: &Site| site.policy.check_every == 0;
-    let may_miss_htaccess =
-        visit.has_asked_htaccess.get() && visit.pin().site.is_some_and(checks_always);
+    let may_miss_htaccess = r.has_asked_htaccess() && visit.pin().site.is_some_and(checks_always);
     is_found(r, answer) && !may_miss_htaccess
 }
 
@@ -233,8 +228,15 @@ fn start_anew<'r>(
     name: &'r CStr,
     path_info: Option<&'r CStr>,
 ) -> Option<Answer> {
+    let is_ours = pin::let_go(r, visit.pin());
+    let others = r.document_root().filter(|_| !is_ours);
     pin::go_with(r, pin);
     pin::end_translation(r, pin);
+    match visit.root.get() {
+        Some(root) => set_document_root(r, pin, root),
+        None if !is_ours => r.set_document_root(others),
+        None => {}
+    }
     visit.refused.set(None);
     r.restart_walk();
     r.set_path_info(path_info);
@@ -247,7 +249,8 @@ fn start_anew<'r>(
 }
 
 /// A document root that another module has set for this request, as mod_vhost_alias does.
-fn lead_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
+fn lead_document_root<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
+    let pin = visit.pin();
     let (root, configured) = (r.document_root(), r.server().document_root());
     let is = |known: Option<&CStr>| root.map(CStr::as_ptr) == known.map(CStr::as_ptr);
     if is(pin.docroot.map(|way| way.resolved)) || is(configured) {
@@ -263,10 +266,15 @@ fn lead_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
         pin.adopt(root);
     }
     if pin.link_of(root.to_bytes()).is_some() {
-        let root = in_release(r, pin, root);
-        r.set_document_root(Some(root));
-        pin::note_root(r, Some(root));
+        visit.root.set(Some(root));
+        set_document_root(r, pin, root);
     }
+}
+
+fn set_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>, root: &'r CStr) {
+    let root = in_release(r, pin, root);
+    r.set_document_root(Some(root));
+    pin::note_root(r, Some(root));
 }
 
 /// mod_proxy's pre_request: names in a release the script that a FastCGI server is asked for. (By the whole

@@ -513,9 +513,6 @@ impl<'r> Way<'r> {
             return Ok(());
         }
         let (r, options) = (self.r, self.options);
-        if self.link.is_some() {
-            self.visit.has_asked_htaccess.set(true);
-        }
         let end = self.file_here().count_bytes();
         let found = match &mut self.file {
             Some(dir) => {

@@ -87,8 +87,8 @@ impl Fs for OsFs {
     }
 }
 
-/// A file system that stays as it is while this lives: it is not asked again whether a directory is a symlink that was
-/// just found to be none. For many docroots that begin alike.
+/// A file system that stays as it is while this lives: of the path that was last found to hold no symlink it is not asked again. For
+/// many docroots that begin alike, one after the other.
 #[derive(Debug)]
 pub struct Still<'f, F> {
     fs: &'f F,

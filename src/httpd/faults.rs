@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::CStr;
 use std::fs::File;
 use std::path::PathBuf;
+use std::process;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -52,17 +53,19 @@ fn hang_at(path: &CStr) {
     }
 }
 
-/// `REALDOC_TEST_GATE=directory` in httpd's environment: while it is there and holds no file `open`, each walk down to a
-/// file begins by making a file in it, and goes on when somebody has taken that away.
+/// `REALDOC_TEST_GATE=directory` in httpd's environment.
 static GATE: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| env::var_os("REALDOC_TEST_GATE").map(PathBuf::from));
 
+/// A walk down to a file begins: while the directory of `REALDOC_TEST_GATE` is there and holds no file `open`, it makes a file in it,
+/// and goes on when somebody has taken that away.
 pub(crate) fn wait_at_gate() {
     static WAITED: AtomicUsize = AtomicUsize::new(0);
     let Some(gate) = &*GATE else {
         return;
     };
-    let sign = gate.join(format!("waits.{}", WAITED.fetch_add(1, Relaxed)));
+    let sign = format!("waits.{}.{}", process::id(), WAITED.fetch_add(1, Relaxed));
+    let sign = gate.join(sign);
     if gate.join("open").exists() || File::create(&sign).is_err() {
         return;
     }

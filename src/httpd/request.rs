@@ -310,6 +310,12 @@ impl<'r> Request<'r> {
         unsafe {
             (*r).per_dir_config = (*(*r).server).lookup_defaults;
             (*r).status = raw::HTTP_OK as c_int;
+            // By the directory's name, which a release may have taken over; also that there was no file.
+            (*r).htaccess = std::ptr::null();
+            raw::apr_table_unset((*r).notes, c"error-notes".as_ptr());
+            for walk in [raw::AP_NOTE_DIRECTORY_WALK, raw::AP_NOTE_FILE_WALK] {
+                *raw::ap_get_request_note(r, walk as usize) = std::ptr::null_mut();
+            }
         }
     }
 
@@ -409,6 +415,12 @@ impl<'r> Request<'r> {
         }
         // SAFETY: null, or made in the request's pool, or in that of the one it came from.
         Ok(NonNull::new(config).map(|config| unsafe { DirConfig::from_raw(config) }))
+    }
+
+    /// Whether .htaccess files had a say, or would have had one.
+    pub(crate) fn has_asked_htaccess(self) -> bool {
+        // SAFETY: the request is alive. httpd notes there each directory in which it has looked for one.
+        unsafe { !(*self.as_ptr()).htaccess.is_null() }
     }
 
     /// httpd's own walk down to the file: sections and .htaccess files by its real name.

@@ -12,9 +12,6 @@ use testbed::{Background, Module, Mpm, Releases, Response, Server};
 use crate::common::{ENV, Gate, variable};
 use crate::traffic::{Answer, Deploys, Traffic};
 
-/// How often a request starts anew (src/storage.rs).
-const STARTS: usize = 16;
-
 /// A kind of request. Its answer is the name of its release, once or several times.
 #[derive(Clone, Copy, Debug)]
 struct Kind {
@@ -567,69 +564,6 @@ fn what_is_deleted_first_still_protects(mpm: Mpm) {
     gate.open();
     assert_eq!(answer.finish().status, 403);
     site.server.stop();
-}
-
-each_mpm!(who_is_overtaken_starts_anew_as_often);
-/// Deploys overtake a request as long as it is on its way, each time before it has come to its file, and each deletes the release
-/// that it is on its way to, or the .htaccess file there that protects the file.
-fn who_is_overtaken_starts_anew_as_often(mpm: Mpm) {
-    let setup = Server::builder(mpm).module(Module::TestHooks).children(1);
-    let gate = Gate::at(setup.root());
-    let site = Releases::at(setup.root().join("app"));
-    let mut number = 0;
-    let mut deploy = || {
-        let previous = site.release(&number.to_string());
-        number += 1;
-        let name = number.to_string();
-        let files = [
-            ("page.txt", &*name),
-            ("closed/.htaccess", "Require all denied"),
-            ("closed/file.txt", "secret"),
-        ];
-        site.create(&name, &files);
-        site.deploy(&name);
-        (name, previous)
-    };
-    deploy();
-    gate.open();
-    let server = setup
-        .env("REALDOC_TEST_GATE", gate.dir())
-        .root_section(ROOT_SECTION)
-        .config("DocumentRoot {root}/app/current")
-        .start();
-    server.allow("AH01630: client denied");
-    let endpoint = server.on(1);
-    let mut overtake = |url, times, delete: fn(&Path) -> io::Result<()>| {
-        gate.close();
-        let answer = Background::run(move |_| endpoint.get(url));
-        let mut newest = String::new();
-        for _ in 0..times {
-            gate.wait_for(1);
-            let (name, previous) = deploy();
-            delete(&previous).expect("it was made");
-            newest = name;
-            gate.pass();
-        }
-        gate.open();
-        (answer.finish(), newest)
-    };
-    let delete_htaccess = |release: &Path| fs::remove_file(release.join("closed/.htaccess"));
-    for times in [1, 2, STARTS] {
-        let (response, newest) =
-            overtake("/page.txt", times, |release| fs::remove_dir_all(release));
-        assert_eq!(response.text(), newest, "{times} times");
-        let (response, _) = overtake("/closed/file.txt", times, delete_htaccess);
-        assert_eq!(response.status, 403, "{times} times");
-    }
-    server.allow("RD16: overtaken by more than 16 deploys");
-    // It does not go on for ever; nor does it serve what may be denied. (403 as without the module, for a link that leads nowhere.)
-    let (response, _) = overtake("/page.txt", STARTS + 1, |release| {
-        fs::remove_dir_all(release)
-    });
-    assert_eq!(response.status, 403);
-    let (response, _) = overtake("/closed/file.txt", STARTS + 1, delete_htaccess);
-    assert_eq!(response.status, 503);
-    server.stop();
 }
 
 each_mpm!(a_release_deleted_before_the_flip on event);

@@ -49,6 +49,7 @@ mod load;
 mod log;
 mod note;
 mod object;
+mod overtaken;
 mod paths;
 mod php;
 mod randomised;
