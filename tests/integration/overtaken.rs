@@ -261,7 +261,7 @@ fn notes_of_a_walk_are_forgotten(mpm: Mpm) {
     let first: Step<'_> = &|site| {
         deploy(site, "1", &CLOSED);
         let htaccess = site.release("1").join(CLOSED[0].0);
-        fs::set_permissions(htaccess, Permissions::from_mode(0)).expect("it is ours");
+        fs::set_permissions(htaccess, Permissions::from_mode(0o0)).expect("it is ours");
     };
     let step: Step<'_> = &|site| deploy(site, "2", &CLOSED);
     assert_alike(mpm, DOCROOT, "/closed/file.txt", first, &[step], 403);
