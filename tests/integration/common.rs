@@ -66,13 +66,20 @@ impl Gate {
         self.close();
         let answer = Background::run(move |_| ask());
         // An answer that does not come by the gate is not waited for in vain.
-        wait_until("a script waits at the gate", LIMIT, || {
-            self.waiting() > 0 || answer.is_finished()
-        });
+        self.is_waited_at(&answer);
         meanwhile();
         assert!(!answer.is_finished(), "no script waited at the gate");
         self.open();
         answer.finish()
+    }
+
+    /// Waits until somebody waits there, or the `answer` is there; gives whether somebody waits.
+    #[track_caller]
+    pub(crate) fn is_waited_at<T>(&self, answer: &Background<T>) -> bool {
+        wait_until("somebody waits at the gate", LIMIT, || {
+            self.waiting() > 0 || answer.is_finished()
+        });
+        self.waiting() > 0
     }
 
     /// Lets go on who waits, and nobody else.

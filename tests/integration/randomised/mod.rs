@@ -4,7 +4,8 @@
 //! - [`generate`]: from a seed to a case;
 //! - [`compare`]: the two servers;
 //! - [`shrink`]: the smallest case that still shows a difference;
-//! - [`first_seeds`]: cases that prototypes of the module got wrong.
+//! - [`first_seeds`]: cases that prototypes of the module got wrong;
+//! - [`overtaken`]: requests that deploys overtake, as those after them are answered.
 //!
 //! `REALDOC_SEED` and `REALDOC_CONFIGS` choose the first seed and how many follow it; a failure names its own.
 
@@ -12,6 +13,7 @@ mod case;
 mod compare;
 mod first_seeds;
 mod generate;
+mod overtaken;
 mod random;
 mod shrink;
 
