@@ -306,11 +306,11 @@ impl<'r> Request<'r> {
     /// Back to where the request was before its walk (ap_process_request_internal).
     pub(crate) fn restart_walk(self) {
         let r = self.as_ptr();
-        // SAFETY: the request and its server are alive.
+        // SAFETY: the request and its server are alive; core has a place for each walk's note in every request.
         unsafe {
             (*r).per_dir_config = (*(*r).server).lookup_defaults;
             (*r).status = raw::HTTP_OK as c_int;
-            // By the directory's name, which a release may have taken over; also that there was no file.
+            // What was found is remembered by directory, whose name another release may have taken over.
             (*r).htaccess = std::ptr::null();
             raw::apr_table_unset((*r).notes, c"error-notes".as_ptr());
             for walk in [raw::AP_NOTE_DIRECTORY_WALK, raw::AP_NOTE_FILE_WALK] {
