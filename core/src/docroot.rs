@@ -7,6 +7,7 @@
 
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use crate::cell::Cells;
@@ -25,6 +26,17 @@ const TELL_EVERY: Micros = 60 * SECOND;
 
 /// How long a request may take to be read: more than httpd's own timeouts allow.
 const SLOWEST: Micros = 300 * SECOND;
+
+/// A docroot is busy that was looked at so often since it was last resolved in full. What it costs to share
+/// each look with other processes, and to ask by path, then counts.
+const BUSY: u64 = 16;
+
+/// So many looks at a busy docroot are counted at once.
+const COUNTED_AT_ONCE: u64 = 256;
+
+/// The links of a busy docroot are held open, but only so long after it was resolved: what was just made
+/// cannot be held (see `held`).
+const HOLD_AFTER: Micros = SECOND / 100;
 
 /// Stands for "at no time": later than every moment.
 const NEVER: Micros = Micros::MAX;
@@ -84,6 +96,10 @@ pub struct Docroot {
     /// When there was no such directory, and no symlink on the way to it: the docroot of
     /// a virtual host that serves no files. It is not looked for at each request.
     absent_at: AtomicI64,
+    /// How many cheap checks there were since `resolved_at` was last over [`RESOLVE_EVERY`] old.
+    looks: AtomicU64,
+    /// Those that are not yet in the figures, whose cache line all processes share.
+    uncounted: AtomicU64,
     /// A thread is at the cheap check. It may hang there: others do not wait.
     checking: AtomicBool,
     failure: Mutex<Failure>,
@@ -110,6 +126,8 @@ impl Docroot {
             checked_at: AtomicI64::new(NEVER),
             resolved_at: AtomicI64::new(NEVER),
             absent_at: AtomicI64::new(NEVER),
+            looks: AtomicU64::new(0),
+            uncounted: AtomicU64::new(0),
             checking: AtomicBool::new(false),
             failure: Mutex::new(Failure {
                 since: NEVER,
@@ -154,11 +172,11 @@ impl Docroot {
                     return Some(take(snapshot));
                 };
                 if within(self.resolved_at.load(Relaxed), now, RESOLVE_EVERY)
-                    && unchanged(fs, snapshot.links())
+                    && snapshot.is_unchanged(fs)
                     && snapshot.is_still_current()
                 {
                     self.checked_at.store(now, Release);
-                    snapshot.count_check();
+                    self.count_look(snapshot, now, fs);
                     // The log may keep this thread waiting, and only this one.
                     drop(checking);
                     let resolved = snapshot.docroot();
@@ -169,6 +187,23 @@ impl Docroot {
             }
         }
         self.look(now, policy, cells, fs, tell, take, None)
+    }
+
+    /// Counts a cheap check; for the one thread that makes it.
+    fn count_look(&self, snapshot: &Snapshot, now: Micros, fs: &impl Fs) {
+        let looks = self.looks.load(Relaxed) + 1;
+        self.looks.store(looks, Relaxed);
+        if looks < BUSY {
+            snapshot.count_checks(1);
+            return;
+        }
+        if self.uncounted.fetch_add(1, Relaxed) + 1 >= COUNTED_AT_ONCE {
+            snapshot.count_checks(self.uncounted.swap(0, Relaxed));
+        }
+        let is_old = || !within(self.resolved_at.load(Relaxed), now, HOLD_AFTER);
+        if !snapshot.has_held() && is_old() {
+            snapshot.hold(fs);
+        }
     }
 
     /// [`take`](Self::take), but never without a look at the file system: for a request
@@ -189,13 +224,15 @@ impl Docroot {
         let is_there = |docroot| fs.stat(docroot).is_ok_and(|stat| stat.is_dir);
         let unchanged = latest.as_ref().filter(|known| {
             known.is_current()
-                && unchanged(fs, known.links())
-                && (!is_lost || is_there(known.docroot()))
+                && match is_lost {
+                    true => unchanged(fs, known.links()) && is_there(known.docroot()),
+                    false => known.is_unchanged(fs),
+                }
                 && known.is_still_current()
         });
         match unchanged {
             Some(snapshot) => {
-                snapshot.count_check();
+                snapshot.count_checks(1);
                 let resolved = snapshot.docroot();
                 tell(Event::Checked { resolved });
                 Some(take(snapshot))
@@ -226,7 +263,7 @@ impl Docroot {
         drop(checking);
         match settled {
             Ok(found) => {
-                found.count_check();
+                found.count_checks(1 + self.uncounted.swap(0, Relaxed));
                 if let Some(latest) = &latest {
                     latest.give_up_links_unlike(&found);
                 }
@@ -257,7 +294,9 @@ impl Docroot {
         if !published {
             return;
         }
-        self.resolved_at.store(now, Relaxed);
+        if !within(self.resolved_at.swap(now, Relaxed), now, RESOLVE_EVERY) {
+            self.looks.store(0, Relaxed);
+        }
         let told = {
             let mut failure = self.failure.lock();
             self.checked_at.store(now, Release);

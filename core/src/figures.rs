@@ -23,7 +23,8 @@ pub(crate) struct Figures {
 /// A link's figures at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// How often a process asked the file system for a docroot behind the link.
+    /// How often a process asked the file system for a docroot behind the link. (Of the last looks of a busy process
+    /// some may be missing.)
     pub checks: u64,
     /// How often the link was found to lead elsewhere; counted once, however many processes see it.
     pub flips: u64,
@@ -36,8 +37,8 @@ pub struct Reading {
 }
 
 impl Figures {
-    pub(crate) fn checked(&self) {
-        self.checks.fetch_add(1, Relaxed);
+    pub(crate) fn checked(&self, times: u64) {
+        self.checks.fetch_add(times, Relaxed);
     }
 
     pub(crate) fn flipped(&self, now: Micros) {
@@ -46,7 +47,7 @@ impl Figures {
     }
 
     pub(crate) fn failed(&self, now: Micros, errno: Errno) {
-        self.checked();
+        self.checked(1);
         self.failures.fetch_add(1, Relaxed);
         self.failed_at.store(now, Relaxed);
         self.errno.store(errno.raw_os_error(), Relaxed);

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
 
+use crate::held::OpenLink;
 use crate::names::below;
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
@@ -39,6 +40,20 @@ pub trait Fs {
     /// # Errors
     /// Those of readlink(2): `EINVAL` says that `path` exists and is no symlink.
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno>;
+
+    /// Holds the symlink at `path`, so that it can be asked without a path. `None`: it has not this `text`, or
+    /// cannot be held, as here by default.
+    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
+        let _ = (path, text);
+        None
+    }
+}
+
+/// A symlink that is held.
+pub trait Held: Send + Sync {
+    /// Whether it stands where it stood, and has not been replaced. The directories above it are not asked: one of
+    /// them may have been moved away with all that it holds.
+    fn stands(&self) -> bool;
 }
 
 /// The file system of the process.
@@ -85,6 +100,10 @@ impl Fs for OsFs {
         let (text, _) = rustix::fs::readlinkat_raw(rustix::fs::CWD, path, &mut buffer)?;
         Ok(read(text))
     }
+
+    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
+        OpenLink::open(path, text).map(|link| Box::new(link) as Box<dyn Held>)
+    }
 }
 
 /// A file system that stays as it is while this lives: of the path that was last found to hold no symlink it is not asked again. For
@@ -128,5 +147,8 @@ impl<F: Fs> Fs for Still<'_, F> {
             known.extend_from_slice(name);
         }
         answer
+    }
+    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
+        self.fs.hold(path, text)
     }
 }

@@ -4,12 +4,13 @@
 //! release once one has answered from the new. Model-checked in `tests/switch_model.rs`.
 
 use std::ffi::CStr;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::Micros;
 use crate::cell::{Cells, Slot, Stamp};
-use crate::fs::{Errno, Fs};
-use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve};
+use crate::fs::{Errno, Fs, Held};
+use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve, unchanged};
 use crate::sync::fence;
 
 /// How often a thread resolves while others keep changing the cells, before it
@@ -21,9 +22,19 @@ pub struct Snapshot {
     resolved: Resolved,
     /// For each link its slot, and what the cell there said when the link was looked at.
     stamps: Box<[(&'static Slot, Stamp)]>,
+    /// The links, held open since there are many looks at them; empty if that cannot be.
+    held: OnceLock<Box<[Box<dyn Held>]>>,
 }
 
 impl Snapshot {
+    fn new(resolved: Resolved, stamps: Box<[(&'static Slot, Stamp)]>) -> Self {
+        Snapshot {
+            resolved,
+            stamps,
+            held: OnceLock::new(),
+        }
+    }
+
     /// The resolved docroot: canonical, without a trailing slash.
     #[must_use]
     pub fn docroot(&self) -> &CStr {
@@ -34,6 +45,28 @@ impl Snapshot {
     #[must_use]
     pub fn links(&self) -> &[Link] {
         &self.resolved.links
+    }
+
+    /// Whether the links lead where they led: a look at the file system, as cheap as can be.
+    pub(crate) fn is_unchanged(&self, fs: &impl Fs) -> bool {
+        match self.held.get() {
+            Some(held) if !held.is_empty() => held.iter().all(|link| link.stands()),
+            _ => unchanged(fs, self.links()),
+        }
+    }
+
+    /// Whether [`hold`](Self::hold) has been tried.
+    pub(crate) fn has_held(&self) -> bool {
+        self.held.get().is_some()
+    }
+
+    /// Holds the links open, if their text alone tells where they lead.
+    #[cold]
+    pub(crate) fn hold(&self, fs: &impl Fs) {
+        let hold = |link: &Link| fs.hold(&link.path, link.text.as_deref()?);
+        let held: Option<Box<[_]>> = self.links().iter().map(hold).collect();
+        // Another thread's are as good.
+        let _ = self.held.set(held.unwrap_or_default());
     }
 
     /// Whether nobody has seen another target since.
@@ -62,10 +95,10 @@ impl Snapshot {
         }
     }
 
-    /// Counts a look at the links.
-    pub(crate) fn count_check(&self) {
+    /// Counts so many looks at the links.
+    pub(crate) fn count_checks(&self, times: u64) {
         for (slot, _) in &self.stamps {
-            slot.figures().checked();
+            slot.figures().checked(times);
         }
     }
 
@@ -97,7 +130,9 @@ pub(crate) fn settle(
         .map(|(slot, _)| (*slot, slot.cell().load()))
         .collect();
     for _ in 0..ROUNDS {
-        let Snapshot { resolved, stamps } = look(path, mode, cells, fs)?;
+        let Snapshot {
+            resolved, stamps, ..
+        } = look(path, mode, cells, fs)?;
         let same = before.len() == stamps.len()
             && before
                 .iter()
@@ -122,7 +157,7 @@ pub(crate) fn settle(
             };
         }
         if agreed {
-            return Ok(Snapshot { resolved, stamps });
+            return Ok(Snapshot::new(resolved, stamps));
         }
     }
     // Flips and checks keep coming. This is as fresh as can be; make all others
@@ -145,7 +180,7 @@ fn look(path: &CStr, mode: &Mode, cells: Cells, fs: &impl Fs) -> Result<Snapshot
         .map(|link| cells.of(&link.path, mode))
         .map(|slot| (slot, slot.cell().load()))
         .collect();
-    Ok(Snapshot { resolved, stamps })
+    Ok(Snapshot::new(resolved, stamps))
 }
 
 /// [`resolve`], which may fail since a release is removed as soon as the link leads to the next: it has failed if it

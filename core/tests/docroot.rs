@@ -222,6 +222,87 @@ fn each_request_sees_the_flip_before_it() {
     }
 }
 
+/// So many looks make a docroot a busy one.
+const BUSY: Micros = 16;
+
+/// And so much later its links are held.
+const LATER: Micros = SECOND / 100;
+
+#[test]
+fn the_links_of_a_busy_docroot_are_held() {
+    let fs = site();
+    fs.link("/www", "/srv");
+    for (docroot, each, held) in [("/www/current", 2, 0), ("/www/stage", 3, 3)] {
+        // Behind it is another, so that its text alone does not tell.
+        fs.link("/srv/stage", "current");
+        let mut process = Process::new(&fs, Cells::private(8), docroot);
+        let mut calls = |now| {
+            fs.calls();
+            assert_eq!(process.request(now), release(1));
+            fs.calls()
+        };
+        calls(T);
+        for now in 1..BUSY {
+            assert_eq!(calls(T + now), each, "{docroot}: not busy yet");
+        }
+        assert_eq!(calls(T + BUSY), each, "{docroot}: just resolved");
+        calls(T + LATER);
+        for now in 1..10 {
+            assert_eq!(calls(T + LATER + now), held, "{docroot}");
+        }
+        // Until it is resolved in full again.
+        assert!(calls(T + SECOND) > each);
+        assert_eq!(calls(T + SECOND + LATER), each, "{docroot}: not busy");
+    }
+}
+
+/// A process whose docroot is held, at `T + LATER`.
+fn busy<'a>(fs: &'a MemoryFs, docroot: &str) -> Process<'a, MemoryFs> {
+    let mut process = Process::new(fs, Cells::private(8), docroot);
+    for now in 0..=BUSY {
+        process.request(T + now);
+    }
+    process.request(T + LATER);
+    fs.calls();
+    assert!(process.request(T + LATER).is_some());
+    assert_eq!(fs.calls(), 0, "it is held");
+    process
+}
+
+#[test]
+fn each_request_sees_the_flip_of_a_held_link() {
+    let fs = site();
+    let mut process = busy(&fs, CURRENT);
+    for (number, later) in [(2, 1), (3, 2), (3, 3), (1, 4)] {
+        fs.link(CURRENT, &format!("releases/{number}"));
+        assert_eq!(process.request(T + LATER), release(number));
+        // It is busy still: the new link is held soon.
+        let now = T + LATER + later * 2 * LATER;
+        process.request(now);
+        fs.calls();
+        assert_eq!(process.request(now), release(number));
+        assert_eq!(fs.calls(), 0);
+    }
+    fs.remove(CURRENT);
+    process.policy.grace = 0;
+    assert_eq!(process.request(T + LATER), None);
+}
+
+/// What the held link does not tell.
+#[test]
+fn what_becomes_of_a_directory_above_a_held_link_is_seen_within_a_second() {
+    let fs = site();
+    let mut process = busy(&fs, CURRENT);
+    fs.move_dir("/srv", "/srv.old");
+    fs.dir("/srv/releases/1");
+    fs.dir("/srv/releases/2");
+    fs.link(CURRENT, "releases/2");
+    assert_eq!(process.request(T + SECOND - 1), release(1));
+    // A request that finds nothing there looks at once.
+    assert_eq!(process.request_again(T + SECOND - 1, true), release(2));
+    assert_eq!(process.request(T + SECOND), release(2));
+}
+
 /// A directory under two names, as by a bind mount: comparing files cannot see the
 /// flip from one name to the other.
 #[test]
@@ -926,6 +1007,26 @@ fn a_flip_is_counted_once_however_many_see_it() {
     assert_eq!(flipped_at(), None);
     all_ask(T + 4 * SECOND);
     assert_eq!(figures(cells), (3, 0, 0));
+}
+
+/// The looks at a busy docroot, by the hundred.
+#[test]
+fn many_looks_are_counted_at_once() {
+    let fs = site();
+    let cells = Cells::private(8);
+    let mut process = Process::new(&fs, cells, CURRENT);
+    let mut counted = 0;
+    for number in 0..1_000 {
+        process.request(T + number);
+        let (checks, ..) = figures(cells);
+        assert!(checks >= counted && checks <= number as u64 + 1);
+        assert!(number as u64 + 1 - checks < 256);
+        assert!(number >= BUSY || checks == number as u64 + 1);
+        counted = checks;
+    }
+    assert!(counted < 1_000);
+    process.request(T + SECOND);
+    assert_eq!(figures(cells), (1_001, 0, 0));
 }
 
 /// Between checks nothing is counted.

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
+use realdoc_core::fs::{Errno, Fs, Held, OsFs, Stat};
 
 /// `REALDOC_TEST_PANIC=place` in httpd's environment: every entry there panics. (A
 /// directive would come too late for the places that run before one is read.)
@@ -42,6 +42,11 @@ impl Fs for HangingFs {
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
         hang_at(path);
         OsFs.read_link(path, read)
+    }
+
+    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
+        // What is open already does not hang.
+        HANGS_AT.is_none().then(|| OsFs.hold(path, text)).flatten()
     }
 }
 

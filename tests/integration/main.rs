@@ -40,6 +40,7 @@ mod exchange;
 mod fastcgi;
 mod faults;
 mod healing;
+mod held;
 mod hostile;
 mod hosts;
 mod install;
