@@ -19,6 +19,7 @@ COMPONENTS = (3, 6, 12)
 SCENARIO = scenarios.PLAIN
 ROWS = (
     ("{} components, a check", "check"),
+    ("  a check, docroot busy", "busy"),
     ("  a full resolve", "resolve"),
     ("  no check", "none"),
     ("  an empty system call", "empty"),

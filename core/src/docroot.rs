@@ -36,7 +36,7 @@ const COUNTED_AT_ONCE: u64 = 256;
 
 /// The links of a busy docroot are held open, but only so long after it was resolved: what was just made
 /// cannot be held (see `held`).
-const HOLD_AFTER: Micros = SECOND / 100;
+const HOLD_AFTER: Micros = 12 * SECOND / 1000;
 
 /// Stands for "at no time": later than every moment.
 const NEVER: Micros = Micros::MAX;

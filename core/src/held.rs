@@ -8,10 +8,10 @@ use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags, Stat, fstat, fstatfs, open, readlinkat_raw};
 use rustix::io::Errno;
-use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
 
 use crate::fs::{Held, PATH_MAX};
 
@@ -20,6 +20,9 @@ const MOST: usize = 64;
 
 /// How many it holds.
 static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// The longest that the kernel's clock for file systems stands still: 100 ticks a second (time(7)).
+const TICK: Duration = Duration::from_millis(10);
 
 /// File systems that are this machine's own and change `st_ctime` of what rename(2) moves: ext2 to ext4, XFS, Btrfs,
 /// tmpfs, F2FS (statfs(2)). Of a file on another machine what is known of an open file may be old.
@@ -50,12 +53,14 @@ impl Status {
 
     /// Whether each change after `moment` will show: file systems note it by a clock that goes on in ticks, and a second
     /// change within one tick looks like the first. Some note seconds only.
-    fn shows_changes_after(&self, moment: Timespec) -> bool {
-        let tick = clock_getres(ClockId::RealtimeCoarse);
-        let nanoseconds = |(seconds, rest)| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-        let ticks = 2 * nanoseconds((tick.tv_sec, tick.tv_nsec));
-        let moment = nanoseconds((moment.tv_sec, moment.tv_nsec));
-        self.changed.1 != 0 && nanoseconds(self.changed) + ticks <= moment
+    fn shows_changes_after(&self, moment: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let changed = u64::try_from(seconds)
+            .ok()
+            .zip(u32::try_from(nanoseconds).ok())
+            .and_then(|(seconds, rest)| UNIX_EPOCH.checked_add(Duration::new(seconds, rest)));
+        let age = changed.and_then(|changed| moment.duration_since(changed).ok());
+        nanoseconds != 0 && age.is_some_and(|age| age >= TICK)
     }
 }
 
@@ -63,7 +68,7 @@ impl OpenLink {
     /// The symlink at `path`, if it has this `text`.
     pub(crate) fn open(path: &CStr, text: &[u8]) -> Option<Self> {
         let place = Place::take()?;
-        let before = clock_gettime(ClockId::Realtime);
+        let before = SystemTime::now();
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let link = open(path, flags, Mode::empty()).ok()?;
         let status = Status::of(&fstat(&link).ok()?);
@@ -117,14 +122,13 @@ mod tests {
 
     #[test]
     fn a_second_change_within_a_tick_would_not_show() {
-        let tick = clock_getres(ClockId::RealtimeCoarse).tv_nsec;
-        let shows = |changed, tv_sec, tv_nsec| {
-            let moment = Timespec { tv_sec, tv_nsec };
+        let shows = |changed, seconds, nanoseconds| {
+            let moment = UNIX_EPOCH + Duration::new(seconds, nanoseconds);
             Status { names: 1, changed }.shows_changes_after(moment)
         };
         assert!(!shows((100, 1), 100, 1), "just now");
-        assert!(!shows((100, 1), 100, tick + 1));
-        assert!(shows((100, 1), 100, 2 * tick + 1));
+        assert!(!shows((100, 1), 100, 10_000_000));
+        assert!(shows((100, 1), 100, 10_000_001));
         assert!(!shows((100, 1), 99, 999_999_999), "the clock went back");
         // A file system that notes seconds only.
         assert!(!shows((100, 0), 200, 0));
