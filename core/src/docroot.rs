@@ -34,10 +34,6 @@ const BUSY: u64 = 16;
 /// So many looks at a busy docroot are counted at once.
 const COUNTED_AT_ONCE: u64 = 256;
 
-/// The links of a busy docroot are held open, but only so long after it was resolved: what was just made
-/// cannot be held (see `held`).
-const HOLD_AFTER: Micros = 12 * SECOND / 1000;
-
 /// Stands for "at no time": later than every moment.
 const NEVER: Micros = Micros::MAX;
 
@@ -176,9 +172,14 @@ impl Docroot {
                     && snapshot.is_still_current()
                 {
                     self.checked_at.store(now, Release);
-                    self.count_look(snapshot, now, fs);
-                    // The log may keep this thread waiting, and only this one.
+                    let looks = self.looks.load(Relaxed) + 1;
+                    self.looks.store(looks, Relaxed);
+                    // What follows may keep this thread waiting, and only this one.
                     drop(checking);
+                    self.count_look(snapshot);
+                    if looks >= BUSY && !snapshot.has_held() && self.can_be_held() {
+                        snapshot.hold(fs);
+                    }
                     let resolved = snapshot.docroot();
                     tell(Event::Checked { resolved });
                     return Some(take(snapshot));
@@ -189,25 +190,23 @@ impl Docroot {
         self.look(now, policy, cells, fs, tell, take, None)
     }
 
-    /// Counts a cheap check; for the one thread that makes it.
-    fn count_look(&self, snapshot: &Snapshot, now: Micros, fs: &impl Fs) {
-        let looks = self.looks.load(Relaxed) + 1;
-        self.looks.store(looks, Relaxed);
-        if looks < BUSY {
+    /// Counts a look that found nothing new.
+    fn count_look(&self, snapshot: &Snapshot) {
+        if self.looks.load(Relaxed) < BUSY {
             snapshot.count_checks(1);
-            return;
-        }
-        if self.uncounted.fetch_add(1, Relaxed) + 1 >= COUNTED_AT_ONCE {
+        } else if self.uncounted.fetch_add(1, Relaxed) + 1 >= COUNTED_AT_ONCE {
             snapshot.count_checks(self.uncounted.swap(0, Relaxed));
-        }
-        let is_old = || !within(self.resolved_at.load(Relaxed), now, HOLD_AFTER);
-        if !snapshot.has_held() && is_old() {
-            snapshot.hold(fs);
         }
     }
 
+    /// Whether the links are all the symlinks that lead to their own directories: those that stand before the one that
+    /// `UseReadlink` names are followed, and nobody's links.
+    fn can_be_held(&self) -> bool {
+        !matches!(self.mode, Mode::Readlink { from: Some(_) })
+    }
+
     /// [`take`](Self::take), but never without a look at the file system: for a request
-    /// that missed something where an earlier look had led it. `is_lost`: it did not end at a regular
+    /// that missed something where an earlier look had led it, so by the links' paths. `is_lost`: it did not end at a regular
     /// file, so that the docroot may be gone although its links are as they were.
     #[allow(clippy::too_many_arguments)]
     pub fn take_checked<T>(
@@ -224,15 +223,13 @@ impl Docroot {
         let is_there = |docroot| fs.stat(docroot).is_ok_and(|stat| stat.is_dir);
         let unchanged = latest.as_ref().filter(|known| {
             known.is_current()
-                && match is_lost {
-                    true => unchanged(fs, known.links()) && is_there(known.docroot()),
-                    false => known.is_unchanged(fs),
-                }
+                && unchanged(fs, known.links())
+                && (!is_lost || is_there(known.docroot()))
                 && known.is_still_current()
         });
         match unchanged {
             Some(snapshot) => {
-                snapshot.count_checks(1);
+                self.count_look(snapshot);
                 let resolved = snapshot.docroot();
                 tell(Event::Checked { resolved });
                 Some(take(snapshot))

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
 
-use crate::held::OpenLink;
+use crate::held::{AT_REST, HeldDir};
 use crate::names::below;
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
@@ -41,17 +41,17 @@ pub trait Fs {
     /// Those of readlink(2): `EINVAL` says that `path` exists and is no symlink.
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno>;
 
-    /// Holds the symlink at `path`, so that it can be asked without a path. `None`: it has not this `text`, or
-    /// cannot be held, as here by default.
+    /// Holds the directory of the symlink at `path`, so that it can be asked without a path. `None`: the symlink has not
+    /// this `text`, or the directory cannot be held, as here by default.
     fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
         let _ = (path, text);
         None
     }
 }
 
-/// A symlink that is held.
+/// A directory that is held.
 pub trait Held: Send + Sync {
-    /// Whether it stands where it stood, and has not been replaced. The directories above it are not asked: one of
+    /// Whether all symlinks in it are what they were. The directories above it are not asked: one of
     /// them may have been moved away with all that it holds.
     fn stands(&self) -> bool;
 }
@@ -102,7 +102,7 @@ impl Fs for OsFs {
     }
 
     fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
-        OpenLink::open(path, text).map(|link| Box::new(link) as Box<dyn Held>)
+        HeldDir::of(path, text, AT_REST).map(|dir| Box::new(dir) as Box<dyn Held>)
     }
 }
 

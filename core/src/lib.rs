@@ -4,7 +4,7 @@
 //!
 //! - [`resolve`]: from the configured docroot to the resolved one, as a pure walk
 //!   over a small file-system interface ([`fs`]).
-//! - `held`: a symlink that is held open, so that a look at it is quicker.
+//! - `held`: a directory that is held open, so that a look at a symlink in it is quicker.
 //! - [`cell`]: the one word a link that all processes of the server share.
 //! - [`switch`]: how what a process finds and what the cells say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it looks again.

@@ -22,7 +22,7 @@ pub struct Snapshot {
     resolved: Resolved,
     /// For each link its slot, and what the cell there said when the link was looked at.
     stamps: Box<[(&'static Slot, Stamp)]>,
-    /// The links, held open since there are many looks at them; empty if that cannot be.
+    /// The links' directories, held open since there are many looks at them; empty if that cannot be.
     held: OnceLock<Box<[Box<dyn Held>]>>,
 }
 
@@ -50,7 +50,7 @@ impl Snapshot {
     /// Whether the links lead where they led: a look at the file system, as cheap as can be.
     pub(crate) fn is_unchanged(&self, fs: &impl Fs) -> bool {
         match self.held.get() {
-            Some(held) if !held.is_empty() => held.iter().all(|link| link.stands()),
+            Some(held) if !held.is_empty() => held.iter().all(|dir| dir.stands()),
             _ => unchanged(fs, self.links()),
         }
     }
@@ -60,7 +60,7 @@ impl Snapshot {
         self.held.get().is_some()
     }
 
-    /// Holds the links open, if their text alone tells where they lead.
+    /// Holds the links' directories open, if the links' text alone tells where they lead.
     #[cold]
     pub(crate) fn hold(&self, fs: &impl Fs) {
         let hold = |link: &Link| fs.hold(&link.path, link.text.as_deref()?);
