@@ -15,7 +15,7 @@ use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use realdoc_core::SECOND;
 use realdoc_core::cell::Cells;
 use realdoc_core::docroot::{Docroot, Policy};
-use realdoc_core::fs::{Errno, Fs, Stat};
+use realdoc_core::fs::{self, Errno, Fs, Stat};
 use realdoc_core::resolve::Mode;
 
 /// What a thread of the model does, one after the other.
@@ -45,13 +45,24 @@ struct Server {
     /// Where the link leads, one after the other.
     history: &'static [&'static CStr],
     /// Where in its history the link is.
-    now: AtomicUsize,
+    now: Arc<AtomicUsize>,
     /// Where in the history the newest answer is that was sent.
     answered: AtomicUsize,
     processes: Vec<Process>,
-    /// The link has always one text, that of another link, and that one is flipped.
-    across: bool,
+    looks: Looks,
 }
+
+/// How a process sees that the link is what it was.
+#[derive(Clone, Copy, PartialEq)]
+enum Looks {
+    /// By its text.
+    ByText,
+    /// It has always one text, that of another link, and that one is flipped: by where it leads.
+    Across,
+    /// By its directory, which is held.
+    Held,
+}
+use Looks::{Across, ByText, Held};
 
 struct Process {
     docroot: Docroot,
@@ -130,7 +141,11 @@ impl Fs for Server {
     }
 
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
-        let flipped = if self.across { OTHER_LINK } else { LINK };
+        let flipped = if self.looks == Across {
+            OTHER_LINK
+        } else {
+            LINK
+        };
         if path == flipped {
             Ok(read(self.history[self.read()].to_bytes()))
         } else if path == LINK {
@@ -138,6 +153,25 @@ impl Fs for Server {
         } else {
             Err(Errno::INVAL)
         }
+    }
+
+    fn hold(&self, _: &CStr, text: &[u8]) -> Option<Box<dyn fs::Held>> {
+        let at = self.read();
+        let holds = self.looks == Held && self.history[at].to_bytes() == text;
+        let now = Arc::clone(&self.now);
+        holds.then(|| Box::new(HeldDir { now, at }) as Box<dyn fs::Held>)
+    }
+}
+
+/// Changes with each flip.
+struct HeldDir {
+    now: Arc<AtomicUsize>,
+    at: usize,
+}
+
+impl fs::Held for HeldDir {
+    fn stands(&self) -> bool {
+        self.now.fetch_add(0, Relaxed) == self.at
     }
 }
 
@@ -150,21 +184,20 @@ enum Memory {
 use Memory::{Private, Shared};
 
 /// Checks that no answer goes back when the `threads` run at once, after the
-/// processes in `warm` have answered a request each: where the link's text tells of the flip, and
-/// where it does not.
+/// processes in `warm` have answered requests: in each way of seeing the flip.
 fn check(
     memory: Memory,
     history: &'static [&'static CStr],
     warm: &'static [usize],
     threads: &[&'static [Step]],
 ) {
-    for across in [false, true] {
-        check_one(across, memory, history, warm, threads);
+    for looks in [ByText, Across, Held] {
+        check_one(looks, memory, history, warm, threads);
     }
 }
 
 fn check_one(
-    across: bool,
+    looks: Looks,
     memory: Memory,
     history: &'static [&'static CStr],
     warm: &'static [usize],
@@ -198,13 +231,15 @@ fn check_one(
             });
         let server = Arc::new(Server {
             history,
-            now: AtomicUsize::new(0),
+            now: Arc::new(AtomicUsize::new(0)),
             answered: AtomicUsize::new(0),
             processes: processes.collect(),
-            across,
+            looks,
         });
         for &process in warm {
-            server.request(process, Due);
+            // The first resolves, the second looks and holds, the third goes by that.
+            let requests = if looks == Held { 3 } else { 1 };
+            (0..requests).for_each(|_| server.request(process, Due));
         }
         let (first, others) = threads.split_first().expect("a thread");
         let others: Vec<_> = others
