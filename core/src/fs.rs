@@ -148,7 +148,4 @@ impl<F: Fs> Fs for Still<'_, F> {
         }
         answer
     }
-    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
-        self.fs.hold(path, text)
-    }
 }
