@@ -1,0 +1,138 @@
+//! A process, and what it serves.
+
+use std::ffi::{CStr, CString};
+
+use realdoc_core::cell::Cells;
+use realdoc_core::docroot::{Docroot, Event, Policy};
+use realdoc_core::fs::Fs;
+use realdoc_core::resolve::Mode;
+use realdoc_core::switch::Snapshot;
+use realdoc_core::{Micros, SECOND};
+
+use crate::memory_fs::MemoryFs;
+
+/// A process that serves one docroot.
+pub(crate) struct Process<'a, F> {
+    fs: &'a F,
+    pub(crate) docroot: Docroot,
+    cells: Cells,
+    pub(crate) policy: Policy,
+    pub(crate) checks: usize,
+    pub(crate) said: Vec<String>,
+}
+
+impl<'a, F: Fs> Process<'a, F> {
+    /// With realpath, a check for each request and 10 s of grace.
+    pub(crate) fn new(fs: &'a F, cells: Cells, docroot: &str) -> Self {
+        Process::in_mode(fs, cells, docroot, Mode::Realpath)
+    }
+
+    pub(crate) fn in_mode(fs: &'a F, cells: Cells, docroot: &str, mode: Mode) -> Self {
+        Process {
+            fs,
+            docroot: Docroot::new(CString::new(docroot).unwrap(), mode),
+            cells,
+            policy: Policy {
+                check_every: 0,
+                grace: 10 * SECOND,
+            },
+            checks: 0,
+            said: Vec::new(),
+        }
+    }
+
+    pub(crate) fn check_every(mut self, check_every: Micros) -> Self {
+        self.policy.check_every = check_every;
+        self
+    }
+
+    pub(crate) fn grace(mut self, grace: Micros) -> Self {
+        self.policy.grace = grace;
+        self
+    }
+
+    /// The resolved docroot that a request at `now` gets.
+    pub(crate) fn request(&mut self, now: Micros) -> Option<String> {
+        self.request_for(now, |snapshot| text(snapshot.docroot()))
+    }
+
+    pub(crate) fn request_for<T>(
+        &mut self,
+        now: Micros,
+        take: impl FnOnce(&Snapshot) -> T,
+    ) -> Option<T> {
+        let (checks, said) = (&mut self.checks, &mut self.said);
+        let tell = &mut |event: Event<'_>| match event {
+            Event::Checked { .. } => *checks += 1,
+            Event::Flipped { from, to } => said.push(format!("{} -> {}", text(from), text(to))),
+            Event::Failed {
+                error,
+                serving,
+                linked,
+            } => {
+                let serving = serving.map_or("nothing".to_string(), text);
+                let kind = if linked { "link" } else { "directory" };
+                said.push(format!("{kind} failed: {error}, serving {serving}"));
+            }
+            Event::Recovered { resolved } => said.push(format!("recovered: {}", text(resolved))),
+        };
+        self.docroot
+            .take(now, self.policy, self.cells, self.fs, tell, take)
+    }
+
+    /// The same for a request that has missed something.
+    pub(crate) fn request_again(&mut self, now: Micros, is_lost: bool) -> Option<String> {
+        let said = &mut self.said;
+        let tell = &mut |event: Event<'_>| {
+            if let Event::Failed { error, .. } = event {
+                said.push(format!("failed: {error}"));
+            }
+        };
+        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
+        self.docroot.take_checked(
+            now,
+            self.policy,
+            self.cells,
+            self.fs,
+            is_lost,
+            tell,
+            docroot,
+        )
+    }
+
+    /// What was told since the last time.
+    pub(crate) fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
+    }
+}
+
+pub(crate) fn text(path: &CStr) -> String {
+    path.to_str().unwrap().to_string()
+}
+
+/// `current -> releases/1`, and two more releases.
+pub(crate) fn site() -> MemoryFs {
+    let fs = MemoryFs::with_dirs(&[
+        "/srv/releases/1/web",
+        "/srv/releases/2/web",
+        "/srv/releases/3/web",
+    ]);
+    fs.link("/srv/current", "releases/1");
+    fs
+}
+
+pub(crate) const CURRENT: &str = "/srv/current";
+
+pub(crate) fn release(number: u32) -> Option<String> {
+    Some(format!("/srv/releases/{number}"))
+}
+
+pub(crate) fn web(number: u32) -> Option<String> {
+    Some(format!("/srv/releases/{number}/web"))
+}
+
+/// Any moment; the clock does not begin at 0.
+pub(crate) const T: Micros = 1_700_000_000 * SECOND;
+
+/// So many looks make a docroot a busy one.
+pub(crate) const BUSY: Micros = 16;
