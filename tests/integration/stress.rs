@@ -175,7 +175,7 @@ fn a_million_requests(mpm: Mpm) {
             &site,
             &paths,
             ROUND.min(requests - all.answers),
-            |_| (),
+            |_, _| (),
         );
         assert!(load.wrong.is_empty(), "{:#?}", load.wrong);
         assert!(load.errors.is_empty(), "{:?}", load.errors);
@@ -199,8 +199,8 @@ each_mpm!(killed_children on prefork, event);
 /// When a child process is killed (`kill -9`), no request fails but those that it had, and no answer is wrong. (Without
 /// scripts: mod_cgid's daemon may die, too, of writing to who is gone.)
 fn killed_children(mpm: Mpm) {
-    // In flips.
-    const BETWEEN_KILLS: usize = 10;
+    // In flips and in requests: however slow the server is, it gets on between two.
+    const BETWEEN_KILLS: (usize, usize) = (10, 100);
 
     let (setup, site) = prepare(mpm, Module::On);
     let server = setup
@@ -208,16 +208,24 @@ fn killed_children(mpm: Mpm) {
         .allow("children are killed successively")
         .start();
     let mut killed = 0;
-    let load = Load::run(&server, &site, &ASKS, amount(2_000, 100_000), |flip| {
-        if flip % BETWEEN_KILLS == 1 {
-            // httpd starts new ones once a second: one has to be left.
-            let children = server.children();
-            if children.len() > 1 {
-                kill(children[0]);
-                killed += 1;
+    let mut next = (1, 0);
+    let load = Load::run(
+        &server,
+        &site,
+        &ASKS,
+        amount(2_000, 100_000),
+        |flips, asked| {
+            if flips >= next.0 && asked >= next.1 {
+                // httpd starts new ones once a second: one has to be left.
+                let children = server.children();
+                if children.len() > 1 {
+                    kill(children[0]);
+                    killed += 1;
+                    next = (flips + BETWEEN_KILLS.0, asked + BETWEEN_KILLS.1);
+                }
             }
-        }
-    });
+        },
+    );
     println!(
         "{mpm}: {} requests, {killed} children killed, {} requests failed",
         load.answers,
@@ -249,13 +257,14 @@ struct Load {
 impl Load {
     const CLIENTS: usize = 6;
 
-    /// Asks so often for one of `paths` while flips go on; after each of them `meanwhile` gets its number.
+    /// Asks so often for one of `paths` while flips go on; after each of them `meanwhile` gets how many there
+    /// were, and how many requests were begun.
     fn run(
         server: &Server,
         site: &Releases,
         paths: &[&'static str],
         requests: usize,
-        mut meanwhile: impl FnMut(usize),
+        mut meanwhile: impl FnMut(usize, usize),
     ) -> Self {
         let left = Arc::new(AtomicUsize::new(requests));
         let start = Instant::now();
@@ -275,7 +284,7 @@ impl Load {
             sleep(BETWEEN_FLIPS);
             flips += 1;
             deploys.deploy(&(flips % RELEASES).to_string());
-            meanwhile(flips);
+            meanwhile(flips, requests - left.load(Relaxed));
         }
         let took = start.elapsed();
         let (mut answers, mut errors) = (Vec::new(), Vec::new());
