@@ -10,6 +10,7 @@
 //! - [`docroot`]: what a process knows of one docroot, and when it looks again.
 //! - [`figures`]: what is counted for the status page.
 //! - [`names`]: a file's name under the link and its name in the release.
+//! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
 //! - [`settings`]: the values of the directives.
 //!
 //! Nothing here is unsafe, allocates on a request's common path, or holds a lock
@@ -17,11 +18,13 @@
 #![forbid(unsafe_code)]
 
 pub mod cell;
+pub mod denials;
 pub mod docroot;
 pub mod figures;
 pub mod fs;
 mod held;
 pub mod names;
+pub mod regex;
 pub mod resolve;
 pub mod settings;
 pub mod switch;
