@@ -2,6 +2,8 @@
 //!
 //! `PROPTEST_CASES=1000000` runs longer.
 
+mod common;
+
 use std::ffi::{CStr, CString};
 
 use proptest::collection::vec;
@@ -13,17 +15,7 @@ use realdoc_core::names::{
 use realdoc_core::settings::{self, LONGEST, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 
-/// `cases`, unless the environment says how many.
-fn config(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    config
-}
+use common::cases;
 
 /// The names on a path: few, and some that begin as others do.
 fn components(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<&'static str>> {
@@ -114,7 +106,7 @@ fn fits_path(pattern: &[u8], path: &[u8]) -> bool {
 }
 
 proptest! {
-    #![proptest_config(config(500))]
+    #![proptest_config(cases(500))]
 
     /// A path is below a directory if its components begin with the directory's.
     #[test]
@@ -430,7 +422,7 @@ fn regex() -> impl Strategy<Value = Regex> {
 }
 
 proptest! {
-    #![proptest_config(config(2_000))]
+    #![proptest_config(cases(2_000))]
 
     /// A regex that matches what is below the link, and not the same below the target, is about the link: with `Auto`, what
     /// it denies must not be lost.

@@ -58,6 +58,13 @@ impl Builder {
         self
     }
 
+    /// Loads several modules, each as [`load`](Self::load) does.
+    pub fn load_all(self, modules: &[&str]) -> Self {
+        modules
+            .iter()
+            .fold(self, |setup, module| setup.load(module))
+    }
+
     /// Loads mod_cgi on prefork, mod_cgid on the others, for files whose name ends in `.cgi`. Where they may run is for
     /// `Options ExecCGI` to say.
     pub fn cgi(mut self) -> Self {

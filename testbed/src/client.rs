@@ -5,8 +5,8 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -127,6 +127,36 @@ impl Endpoint {
         self.try_connect()
             .and_then(|mut connection| connection.request(method, path, headers))
             .unwrap_or_else(|error| panic!("{method} {path} on {}: {error}", self.address))
+    }
+
+    /// Sends bytes as they are and nothing more. Returns all that comes back, head and body.
+    ///
+    /// # Panics
+    ///
+    /// When the server cannot be reached or does not close the connection.
+    #[track_caller]
+    pub fn send(self, bytes: &[u8]) -> String {
+        let exchange = || {
+            let mut stream = std::net::TcpStream::connect(self.address)?;
+            stream.set_read_timeout(Some(LIMIT))?;
+            // A server that refuses a request early does not read all of it.
+            let sent = stream
+                .write_all(bytes)
+                .and_then(|()| stream.shutdown(Shutdown::Write));
+            match sent.map_err(|error| error.kind()) {
+                Ok(())
+                | Err(
+                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::NotConnected,
+                ) => {}
+                Err(kind) => return Err(kind.into()),
+            }
+            let mut answer = Vec::new();
+            match stream.read_to_end(&mut answer) {
+                Err(error) if error.kind() != ErrorKind::ConnectionReset => Err(error),
+                _ => Ok(String::from_utf8_lossy(&answer).into_owned()),
+            }
+        };
+        exchange().unwrap_or_else(|error| panic!("{}: {error}", bytes.escape_ascii()))
     }
 
     async fn stream(self) -> Result<TcpStream, ClientError> {

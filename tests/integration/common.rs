@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use testbed::{Background, Connection, LIMIT, Response, Server, wait_until};
+use testbed::{Background, Connection, LIMIT, Module, Response, Server, wait_until};
 
 /// Where scripts wait in the middle of a request until the test lets them go on: what is to happen meanwhile, happens
 /// exactly then.
@@ -99,6 +100,39 @@ impl Gate {
             .and_then(|()| fs::set_permissions(&self.dir, Permissions::from_mode(0o777)))
             .unwrap_or_else(|error| panic!("cannot make {}: {error}", self.dir.display()));
     }
+}
+
+/// The options of a site with scripts and pages that include others.
+pub(crate) const SSI_CGI: &str = "\
+Options FollowSymLinks Includes ExecCGI
+AllowOverride All
+Require all granted
+";
+
+/// The modules whose directives sections and .htaccess files hold.
+pub(crate) const SECTION_MODULES: [&str; 10] = [
+    "alias",
+    "auth_basic",
+    "authn_core",
+    "authn_file",
+    "authz_user",
+    "autoindex",
+    "headers",
+    "include",
+    "negotiation",
+    "rewrite",
+];
+
+/// Runs something without the module and with it, at the same time.
+pub(crate) fn side_by_side<T: Send>(run: impl Fn(Module) -> T + Sync) -> [T; 2] {
+    thread::scope(|scope| {
+        [Module::Off, Module::On]
+            .map(|module| {
+                let run = &run;
+                scope.spawn(move || run(module))
+            })
+            .map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// A CGI script that prints its environment.

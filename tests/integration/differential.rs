@@ -153,9 +153,7 @@ fn start(mpm: Mpm, site: &Path, names: Names, module: Module, mode: &str) -> Ser
         .root_section(ROOT_SECTION)
         .config(mode)
         .config(&config(mpm, site, names));
-    for module in MODULES {
-        setup = setup.load(module);
-    }
+    setup = setup.load_all(&MODULES);
     if has_php(mpm) {
         setup = setup.load("php");
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use testbed::{Builder, ConfigError, Module, Mpm, Releases, Server};
+use testbed::{ConfigError, Module, Mpm, Releases, Server};
 
 /// httpd's modules that documented configurations use.
 const MODULES: [&str; 14] = [
@@ -148,7 +148,7 @@ fn configtest(config: &str) -> Result<String, ConfigError> {
     let config = config
         .replace("/srv/", "{root}/srv/")
         .replace("\"logs/", "\"{root}/");
-    let setup = MODULES.into_iter().fold(setup, Builder::load);
+    let setup = setup.load_all(&MODULES);
     setup.config(&config).configtest()
 }
 

@@ -60,9 +60,7 @@ fn answers(
         .module(Module::TestHooks)
         .children(1)
         .cgi();
-    for module in ["alias", "rewrite", "status", "vhost_alias"] {
-        setup = setup.load(module);
-    }
+    setup = setup.load_all(&["alias", "rewrite", "status", "vhost_alias"]);
     let gate = Gate::at(setup.root());
     gate.open();
     let site = Releases::at(setup.root().join("app"));

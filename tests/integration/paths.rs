@@ -1,10 +1,7 @@
 //! What a link leads to, but not by the docroot: Alias and its kin, rewrites to an absolute path, Action. Their environment
 //! and all that is included from there are of the request's release.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
-use testbed::{Builder, Endpoint, LIMIT, Module, Mpm, Releases, Server};
+use testbed::{Builder, Module, Mpm, Releases, Server};
 
 use crate::common::{ENV, Gate};
 
@@ -45,9 +42,7 @@ struct Site {
 impl Site {
     fn start(module: Module, config: &str) -> Self {
         let mut setup = Server::builder(Mpm::Event).module(module).children(2).cgi();
-        for module in ["actions", "alias", "include", "negotiation", "rewrite"] {
-            setup = setup.load(module);
-        }
+        setup = setup.load_all(&["actions", "alias", "include", "negotiation", "rewrite"]);
         let releases = Releases::at(setup.root().join("app"));
         let gate = Gate::at(setup.root());
         for release in ["42", "43"] {
@@ -412,7 +407,7 @@ fn what_names_no_file_is_left_alone() {
                 .replace("{port2}", &server.port(2).to_string())
         };
         let answers = NO_FILE.map(|(name, request)| {
-            let answer = ask_raw(server.on(1), &fill_in(request));
+            let answer = server.on(1).send(fill_in(request).as_bytes());
             let answer: Vec<String> = answer
                 .lines()
                 .filter(|line| !line.starts_with("Date: "))
@@ -449,17 +444,4 @@ fn in_order(methods: &str) -> String {
     let mut methods: Vec<&str> = methods.split(',').collect();
     methods.sort_unstable();
     format!("Allow: {}", methods.join(","))
-}
-
-/// Sends bytes as they are; the whole answer, with its head.
-fn ask_raw(endpoint: Endpoint, request: &str) -> String {
-    let ask = || {
-        let mut stream = TcpStream::connect(endpoint.address())?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    ask().unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
 }

@@ -1,11 +1,9 @@
 //! One request, one release: all that httpd does for a request, it does in the release that was current when it began.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use testbed::{Background, Connection, Endpoint, LIMIT, Module, Mpm, Releases, Response, Server};
+use testbed::{Background, Connection, Endpoint, Module, Mpm, Releases, Response, Server};
 
 use crate::common::{ENV, Gate, variable};
 
@@ -60,9 +58,7 @@ impl Site {
 
     fn with_children(children: usize, mpm: Mpm, module: Module, config: &str) -> Self {
         let mut setup = Server::builder(mpm).module(module).children(children).cgi();
-        for module in ["actions", "include", "negotiation", "rewrite"] {
-            setup = setup.load(module);
-        }
+        setup = setup.load_all(&["actions", "include", "negotiation", "rewrite"]);
         if mpm.is_threaded() {
             setup = setup.load("http2");
         }
@@ -247,7 +243,7 @@ fn a_malformed_request_gets_its_error_page_of_one_release(mpm: Mpm) {
     let check = |module, others| {
         let site = Site::start(mpm, module, "ErrorDocument 400 /page.shtml");
         for request in MALFORMED {
-            let answer = site.across_a_flip(move |endpoint| ask_raw(endpoint, request));
+            let answer = site.across_a_flip(move |endpoint| endpoint.send(request.as_bytes()));
             assert!(answer.starts_with("HTTP/1.1 400"), "{request}{answer}");
             assert!(answer.ends_with(&page("42", others)), "{request}{answer}");
         }
@@ -268,7 +264,7 @@ fn a_malformed_requests_error_page_sees_the_resolved_docroot(mpm: Mpm) {
             let docroot = site.releases.release(release).join("web");
             let file = docroot.join(error_document);
             for request in requests {
-                let answer = ask_raw(site.server.on(1), request);
+                let answer = site.server.on(1).send(request.as_bytes());
                 for (name, path) in [("DOCUMENT_ROOT", &docroot), ("SCRIPT_FILENAME", &file)] {
                     let line = format!("\n{name}={}\n", path.display());
                     assert!(answer.contains(&line), "{request}{answer}");
@@ -278,19 +274,6 @@ fn a_malformed_requests_error_page_sees_the_resolved_docroot(mpm: Mpm) {
     };
     check("env.cgi", &MALFORMED);
     check("env.shtml", &[MALFORMED, BROKEN_OFF].concat());
-}
-
-/// Sends bytes that no HTTP client would send; the whole answer, with its head.
-fn ask_raw(endpoint: Endpoint, request: &str) -> String {
-    let ask = || {
-        let mut stream = TcpStream::connect(endpoint.address())?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.write_all(request.as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    ask().unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
 }
 
 each_mpm!(an_open_connection_sees_a_flip_at_its_next_request);

@@ -1,19 +1,13 @@
 //! mod_vhost_alias: a docroot that is made of the Host header has its link resolved for each request.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use testbed::{Builder, Endpoint, LIMIT, Module, Mpm, Releases, Response, Server};
 
-use crate::common::{ENV, Gate, variable};
-
-const ROOT_SECTION: &str = "\
-Options FollowSymLinks Includes ExecCGI
-AllowOverride All
-Require all granted
-";
+use crate::common::{ENV, Gate, SSI_CGI, variable};
 
 const CONFIG: &str = "\
 UseCanonicalName Off
@@ -53,7 +47,7 @@ impl Hosts {
         let gate = Gate::at(setup.root());
         let sites = HOSTS.map(|host| site(&setup, host, &gate));
         let server = setup
-            .root_section(ROOT_SECTION)
+            .root_section(SSI_CGI)
             .config(CONFIG)
             .config(config)
             .start();
@@ -215,7 +209,7 @@ fn hostile_hosts_are_answered_as_without_the_module() {
             })
             .map(|(host, path)| {
                 let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
-                let answer = ask_raw(hosts.server.on(1), &request);
+                let answer = hosts.server.on(1).send(request.as_bytes());
                 let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
                 let status = answer.lines().next().unwrap_or_default();
                 format!("{host:.40} {path}: {status}\n{}", body.unwrap_or_default())
@@ -231,19 +225,6 @@ fn hostile_hosts_are_answered_as_without_the_module() {
     for (answer, stock) in answers(Module::On).iter().zip(&stock) {
         assert_eq!(answer, stock);
     }
-}
-
-/// Sends bytes as they are; the whole answer, with its head.
-fn ask_raw(endpoint: Endpoint, request: &str) -> String {
-    let ask = || {
-        let mut stream = TcpStream::connect(endpoint.address())?;
-        stream.set_read_timeout(Some(LIMIT))?;
-        stream.write_all(request.as_bytes())?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
-    };
-    ask().unwrap_or_else(|error| panic!("no answer to {request:?}: {error}"))
 }
 
 /// As a broken link of a DocumentRoot: the host is answered as without the module, the others do not notice; and it

@@ -178,9 +178,7 @@ pub(super) fn compare(mpm: Mpm, cases: &[Case]) -> Outcome {
     fs::write(&users, PASSWORDS).expect("the cases are beside it");
 
     let start = |mut setup: testbed::Builder, side| {
-        for module in MODULES {
-            setup = setup.load(module);
-        }
+        setup = setup.load_all(&MODULES);
         for part in EXPECTED_IN_LOG {
             setup = setup.allow(part);
         }

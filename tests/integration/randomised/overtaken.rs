@@ -11,7 +11,7 @@ use testbed::{Background, Module, Mpm, Releases, Response, Server};
 
 use super::number;
 use super::random::Random;
-use crate::common::Gate;
+use crate::common::{Gate, SECTION_MODULES};
 
 const ROOT_SECTION: &str =
     "Options FollowSymLinks Includes ExecCGI\nAllowOverride All\nRequire all granted";
@@ -168,20 +168,7 @@ impl House {
             .children(1)
             .cgi()
             .log_level("crit");
-        for module in [
-            "alias",
-            "auth_basic",
-            "authn_core",
-            "authn_file",
-            "authz_user",
-            "autoindex",
-            "headers",
-            "include",
-            "negotiation",
-            "rewrite",
-        ] {
-            setup = setup.load(module);
-        }
+        setup = setup.load_all(&SECTION_MODULES);
         let gate = Gate::at(setup.root());
         gate.open();
         let site = Releases::at(setup.root().join("app"));

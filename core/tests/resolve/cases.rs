@@ -1,15 +1,12 @@
 //! The cases of resolving that an administrator meets, by name. Whatever else a
-//! tree may hold is for `resolve_properties.rs`.
-
-// Other tests use the rest of it.
-#[allow(dead_code)]
-mod memory_fs;
+//! tree may hold is for `properties.rs`.
 
 use std::ffi::CString;
 
-use memory_fs::MemoryFs;
 use realdoc_core::fs::{Errno, PATH_MAX, Still};
 use realdoc_core::resolve::{Mode, ResolveError, resolve, starts_at_component, unchanged};
+
+use crate::memory_fs::MemoryFs;
 
 fn c(text: &str) -> CString {
     CString::new(text).unwrap()

@@ -3,20 +3,18 @@
 //!
 //! `PROPTEST_CASES=1000000` runs longer.
 
-// Other tests use the rest of it.
-#[allow(dead_code)]
-mod memory_fs;
-
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 
-use memory_fs::MemoryFs;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use realdoc_core::fs::{Errno, Fs, Stat};
 use realdoc_core::resolve::{Mode, resolve};
+
+use crate::common::cases;
+use crate::memory_fs::MemoryFs;
 
 const NAMES: [&str; 7] = ["/a", "/b", "/a/b", "/b/a", "/a/b/c", "/b/a/c", "/c"];
 
@@ -124,20 +122,8 @@ fn is_canonical(path: &CStr) -> bool {
 /// readlink mode `..` behind a symlink begins anew.
 const QUESTIONS: usize = 2 * (40 * 5 + 6) * 6;
 
-/// As `config` in `resolve_properties.rs`.
-fn config(cases: u32) -> ProptestConfig {
-    let mut config = ProptestConfig {
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = cases;
-    }
-    config
-}
-
 proptest! {
-    #![proptest_config(config(1_000))]
+    #![proptest_config(cases(1_000))]
 
     /// An existing directory, by a path no component of which was said to be a symlink when it was last asked for; the
     /// links are parts of the docroot's own name.

@@ -1,0 +1,125 @@
+//! What maps URLs to paths, and what else a virtual host says.
+
+use super::super::case::{Part, Sections};
+use super::{Draw, Site, is_at_or_below};
+
+/// What maps URLs to paths, and what else a virtual host says.
+impl Draw {
+    /// Gives the prefixes of URLs that are mapped.
+    pub(super) fn mappings(&mut self, sections: Sections) -> Vec<&'static str> {
+        let mut prefixes = Vec::new();
+        for _ in 0..self.random.within(0..4) {
+            let Site {
+                links,
+                base,
+                link,
+                docroot,
+                target,
+                real_docroot,
+                ..
+            } = &self.site;
+            let paths = [
+                (4, docroot.clone()),
+                (2, link.clone()),
+                (3, real_docroot.clone()),
+                (2, target.clone()),
+                (1, format!("{docroot}/pub")),
+                (1, format!("{real_docroot}/priv")),
+                (1, format!("{docroot}/in")),
+                (1, target.replace("/42", "/41")),
+                (1, "outside".into()),
+                (1, base.clone()),
+            ];
+            let mut path = self.random.weighted(&paths);
+            // The reference replaces what the directive says, not what a URL adds to it.
+            let is_above = |link: &str| link != path && is_at_or_below(link, &path);
+            if sections == Sections::Target && links.iter().any(|(link, _)| is_above(link)) {
+                continue;
+            }
+            let kinds = [
+                (3, ("/alias", "Alias /alias \"", "\"")),
+                (1, ("/slash/", "Alias /slash/ \"", "/\"")),
+                (2, ("/match", "AliasMatch ^/match(.*)$ \"", "$1\"")),
+                (
+                    1,
+                    (
+                        "/rewritten",
+                        "RewriteEngine On\nRewriteRule ^/rewritten(.*)$ \"",
+                        "$1\"",
+                    ),
+                ),
+                (
+                    1,
+                    (
+                        "/url",
+                        "RewriteEngine On\nRewriteRule ^/url(.*)$ $1 [PT]",
+                        "",
+                    ),
+                ),
+                (
+                    1,
+                    (
+                        "/passed",
+                        "RewriteEngine On\nRewriteRule ^/passed(.*)$ /alias$1 [PT]",
+                        "",
+                    ),
+                ),
+            ];
+            let (prefix, before, after) = self.random.weighted(&kinds);
+            if prefixes.contains(&prefix) {
+                continue;
+            }
+            prefixes.push(prefix);
+            let before = before.to_owned();
+            self.parts.push(if before.ends_with('"') {
+                if self.random.chance(5) {
+                    path += "/";
+                }
+                Part::Mapping {
+                    before,
+                    path,
+                    after: after.into(),
+                }
+            } else {
+                Part::Directive(before)
+            });
+        }
+        // (By the real path there would be two names for what it leads to.)
+        if sections == Sections::Link && self.random.chance(20) {
+            let inner = format!("{}/", self.site.real_docroot);
+            let link = self.parts.iter().find_map(|part| match part {
+                Part::Symlink { path, .. } => path.strip_prefix(&inner),
+                _ => None,
+            });
+            if let Some(link) = link {
+                let link = format!("{}/{link}", self.site.docroot);
+                self.parts.push(Part::Link(link));
+            }
+        }
+        prefixes
+    }
+
+    pub(super) fn directives(&mut self) {
+        // The pages that are refused and the captures show in answers.
+        self.parts.push(Part::Directive(
+            "Header always set X-Seen %{MATCH_SEEN}e".into(),
+        ));
+        const DIRECTIVES: [&str; 10] = [
+            "ErrorDocument 403 /f.txt",
+            "ErrorDocument 404 /pub/f.txt",
+            "ErrorDocument 401 /priv/f.txt",
+            "<Location \"/priv\">\nRequire all denied\n</Location>",
+            "<Location \"/pub\">\nOptions None\nHeader always append X-Sections location\n</Location>",
+            "<Location \"/pub\">\nRequire valid-user\n</Location>",
+            "<Files \"secret*\">\nRequire all denied\n</Files>",
+            "Options SymLinksIfOwnerMatch",
+            "Options FollowSymLinks Indexes Includes",
+            "RewriteEngine On\nRewriteRule ^/none$ /pub/f.txt [R]",
+        ];
+        for directive in DIRECTIVES {
+            if self.random.chance(5) {
+                self.parts.push(Part::Directive(directive.into()));
+            }
+        }
+    }
+}
