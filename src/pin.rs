@@ -9,7 +9,7 @@ use std::ffi::CStr;
 use realdoc_core::docroot::{Docroot, Event};
 #[cfg(not(feature = "test-hooks"))]
 use realdoc_core::fs::OsFs as Files;
-use realdoc_core::names::{below, longest};
+use realdoc_core::paths::{longest_prefix, strip_dir};
 use realdoc_core::resolve;
 use realdoc_core::switch::Snapshot;
 
@@ -87,7 +87,8 @@ impl<'r> Pin<'r> {
 
     /// The longest link that `name` leads through, and the rest of the name.
     pub(crate) fn link_of<'n>(&self, name: &'n [u8]) -> Option<(&'r Link<'r>, &'n [u8])> {
-        longest(name, self.links(), |(_, link)| link.name).map(|((_, link), tail)| (link, tail))
+        longest_prefix(name, self.links(), |(_, link)| link.name.to_bytes())
+            .map(|((_, link), tail)| (link, tail))
     }
 
     /// Pins a docroot that another module has set for this request, in its configured spelling.
@@ -229,7 +230,7 @@ fn cut_docroot(r: Request<'_>, pin: &Pin<'_>) {
         && r.parent().and_then(Request::handler) == Some(c"redirect-handler");
     if let Some(docroot) = pin.docroot.filter(|_| is_rewritten) {
         let name = docroot.name.to_bytes();
-        if below(r.uri().to_bytes(), name).is_some_and(|tail| !tail.is_empty()) {
+        if strip_dir(r.uri().to_bytes(), name).is_some_and(|tail| !tail.is_empty()) {
             r.cut_uri(name.len());
         }
     }

@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use realdoc_core::names::{below, may_need_cleaning, split_fcgi};
+use realdoc_core::paths::{may_need_canonicalization, split_fcgi, strip_dir};
 
 use crate::httpd::{Answer, FileType, PoolPath, Request, log};
 use crate::pin::{self, Link, Pin, Visit, Way};
@@ -61,7 +61,7 @@ fn follow_exchange<'r>(r: Request<'r>, before: &Pin<'r>) {
     let (Some(filename), Some(new)) = (r.filename(), r.server().document_root()) else {
         return;
     };
-    if let Some(tail) = below(filename.to_bytes(), old.resolved.to_bytes()) {
+    if let Some(tail) = strip_dir(filename.to_bytes(), old.resolved.to_bytes()) {
         let mut name = PoolPath::with_room(r.pool(), new.count_bytes() + tail.len());
         name.push(new.to_bytes());
         name.push(tail);
@@ -284,7 +284,7 @@ pub(crate) fn lead_proxied(r: Request<'_>) -> Answer {
         let pin = visit.pin();
         let parts = r.filename().and_then(|name| split_fcgi(name.to_bytes()));
         let by_docroot = |path| {
-            let tail = below(path, pin.translating_root()?.to_bytes())?;
+            let tail = strip_dir(path, pin.translating_root()?.to_bytes())?;
             Some((pin.docroot?.resolved, tail))
         };
         let led = parts.and_then(|(server, path)| {
@@ -318,7 +318,7 @@ fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<N
         return None;
     }
     let link = r.parent()?.dir_config().found_by()?;
-    let tail = below(filename.to_bytes(), link.target.to_bytes())?;
+    let tail = strip_dir(filename.to_bytes(), link.target.to_bytes())?;
     let mut text = PoolPath::with_room(r.pool(), link.name.count_bytes() + tail.len());
     text.push(link.name.to_bytes());
     text.push(tail);
@@ -338,7 +338,7 @@ fn by_docroot_alone<'r>(
         && r.context_document_root().map(CStr::as_ptr) == Some(docroot.resolved.as_ptr())
         && (!r.is_subrequest() || visit.is_translated.get())
         && r.note(REWRITTEN).is_none()
-        && !may_need_cleaning(tail);
+        && !may_need_canonicalization(tail);
     let link = docroot.links.last().filter(|_| is_usual)?;
     let name = docroot.name.to_bytes();
     let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
@@ -372,16 +372,16 @@ fn by_docroot<'r>(
     let is_rewritten = || {
         pin.site.is_some_and(|site| site.by_link)
             && r.note(REWRITTEN).is_some_and(|status| status != c"0")
-            && below(r.uri().to_bytes(), docroot.name.to_bytes()).is_none()
+            && strip_dir(r.uri().to_bytes(), docroot.name.to_bytes()).is_none()
     };
-    match below(tail, docroot.name.to_bytes()) {
+    match strip_dir(tail, docroot.name.to_bytes()) {
         Some(rest) if is_rewritten() => named(r, pin, docroot.name, rest),
         _ => named(r, pin, docroot.name, tail),
     }
 }
 
 fn below_docroot<'r, 'n>(pin: &Pin<'r>, mapped: &'n CStr) -> Option<(&'r Way<'r>, &'n [u8])> {
-    let tail = below(mapped.to_bytes(), pin.translating_root()?.to_bytes())?;
+    let tail = strip_dir(mapped.to_bytes(), pin.translating_root()?.to_bytes())?;
     Some((pin.docroot?, tail))
 }
 
@@ -432,7 +432,7 @@ fn behind<'r>(r: Request<'r>, link: &Link<'r>, name: &CStr) -> &'r CStr {
 
 /// `path` as httpd spells it, without empty, `.` and `..` components. `None`: it is too long for that.
 fn clean<'r>(r: Request<'r>, path: &'r CStr) -> Option<&'r CStr> {
-    if may_need_cleaning(path.to_bytes()) {
+    if may_need_canonicalization(path.to_bytes()) {
         r.pool().clean(path)
     } else {
         Some(path)

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use realdoc_core::docroot::Docroot;
 use realdoc_core::fs::{Fs, OsFs, Still};
-use realdoc_core::names::{below, pattern_is_below, regex_is_about};
+use realdoc_core::names::{pattern_is_below, regex_is_about};
+use realdoc_core::paths::strip_dir;
 use realdoc_core::resolve::{Link, Mode, ResolveError, Resolved, resolve, starts_at_component};
 use realdoc_core::settings::Sections;
 
@@ -240,7 +241,7 @@ fn is_below(section: Section<'_>, dir: &CStr) -> bool {
     let (name, dir_name) = (section.name().to_bytes(), dir.to_bytes());
     let matches = |head: &[u8]| CString::new(head).is_ok_and(|head| matches_pattern(&head, dir));
     match section.kind() {
-        Kind::Path => below(name, dir_name).is_some(),
+        Kind::Path => strip_dir(name, dir_name).is_some(),
         Kind::Pattern => pattern_is_below(name, dir_name, matches),
         Kind::Regex => false,
     }

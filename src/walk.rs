@@ -14,7 +14,7 @@
 use std::ffi::CStr;
 
 use realdoc_core::fs::OsFs;
-use realdoc_core::names::below;
+use realdoc_core::paths::strip_dir;
 
 use crate::httpd::{
     Answer, DirConfig, File, FileType, Kind, Options, PoolPath, PoolVec, Request, Section,
@@ -357,7 +357,7 @@ impl<'r> Way<'r> {
                 Kind::Path => {
                     let dir = section.name().to_bytes();
                     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-                    if below(self.name.to_bytes(), dir).is_none() {
+                    if strip_dir(self.name.to_bytes(), dir).is_none() {
                         self.sections = rest;
                         continue;
                     }

@@ -9,7 +9,7 @@ use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
 
 use crate::held::{AT_REST, HeldDir};
-use crate::names::below;
+use crate::paths::strip_dir;
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
 pub const PATH_MAX: usize = 4096;
@@ -123,7 +123,7 @@ impl<'f, F: Fs> Still<'f, F> {
     }
 
     fn knows(&self, path: &[u8]) -> bool {
-        !path.is_empty() && below(&self.known.borrow(), path).is_some()
+        !path.is_empty() && strip_dir(&self.known.borrow(), path).is_some()
     }
 }
 

@@ -9,8 +9,9 @@
 //! - [`switch`]: how what a process finds and what the cells say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it looks again.
 //! - [`figures`]: what is counted for the status page.
-//! - [`names`]: a file's name under the link and its name in the release.
+//! - [`names`]: patterns and regexes in the configuration.
 //! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
+//! - [`paths`]: paths as bytes.
 //! - [`settings`]: the values of the directives.
 //!
 //! Nothing here is unsafe, allocates on a request's common path, or holds a lock
@@ -24,6 +25,7 @@ pub mod figures;
 pub mod fs;
 mod held;
 pub mod names;
+pub mod paths;
 pub mod regex;
 pub mod resolve;
 pub mod settings;

@@ -9,9 +9,8 @@ use std::ffi::{CStr, CString};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use realdoc_core::names::{
-    Substitution, below, longest, may_need_cleaning, pattern_is_below, regex_is_about, split_fcgi,
-};
+use realdoc_core::names::{Substitution, pattern_is_below, regex_is_about};
+use realdoc_core::paths::{longest_prefix, may_need_canonicalization, split_fcgi, strip_dir};
 use realdoc_core::settings::{self, LONGEST, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 
@@ -110,19 +109,19 @@ proptest! {
 
     /// A path is below a directory if its components begin with the directory's.
     #[test]
-    fn below_goes_by_components(path_names in components(0..6), dir in components(0..4), slash: bool) {
+    fn strip_dir_goes_by_components(path_names in components(0..6), dir in components(0..4), slash: bool) {
         let (whole, mut dir_text) = (path(&path_names), path(&dir));
         if slash {
             dir_text.push('/');
         }
         let expected = path_names.strip_prefix(&dir[..]).map(path);
-        let found = below(whole.as_bytes(), dir_text.as_bytes());
+        let found = strip_dir(whole.as_bytes(), dir_text.as_bytes());
         prop_assert_eq!(found, expected.as_deref().map(str::as_bytes));
     }
 
-    /// The longest link is the one with the most components.
+    /// The longest prefix is the one with the most components.
     #[test]
-    fn longest_has_the_most_components(
+    fn the_longest_prefix_has_the_most_components(
         path_names in components(0..6),
         links in vec(components(1..5), 0..5),
     ) {
@@ -134,7 +133,7 @@ proptest! {
         let names: Vec<CString> =
             links.iter().map(|link| CString::new(path(link)).expect("no NUL")).collect();
         let whole = path(&path_names);
-        let found = longest(whole.as_bytes(), names.iter(), |name: &&CString| -> &CStr { name });
+        let found = longest_prefix(whole.as_bytes(), names.iter(), |name| name.to_bytes());
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
         prop_assert_eq!(found.map(|(name, tail)| (text(name.to_bytes()), text(tail))), expected);
     }
@@ -143,7 +142,7 @@ proptest! {
     #[test]
     fn what_needs_no_cleaning_is_clean(text in text(b"/.a", 0..20)) {
         let path = [b"/", &text[..]].concat();
-        if !may_need_cleaning(&path) {
+        if !may_need_canonicalization(&path) {
             let without_slash = path.strip_suffix(b"/").unwrap_or(&path);
             prop_assert_eq!(cleaned(&path), without_slash);
         }

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
-use realdoc_core::names::below;
+use realdoc_core::paths::strip_dir;
 
 use super::pool::Pool;
 use super::{module, raw};
@@ -151,7 +151,7 @@ impl<'c> Section<'c> {
     pub(crate) fn applies_on_the_way_to(self, dir: &CStr) -> bool {
         let with_slash = || CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
         match self.kind() {
-            Kind::Path => below(dir.to_bytes(), self.name().to_bytes()).is_some(),
+            Kind::Path => strip_dir(dir.to_bytes(), self.name().to_bytes()).is_some(),
             Kind::Regex => [dir, &with_slash()]
                 .into_iter()
                 .any(|name| self.matches(name, |_, _| {})),
