@@ -17,4 +17,4 @@
 #include "apr_optional_hooks.h"
 #include "apr_strings.h"
 
-#include "../src/httpd/shim.h"
+#include "shim.h"

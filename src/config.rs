@@ -8,40 +8,42 @@ use realdoc_core::resolve::Mode;
 use realdoc_core::settings::{self, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 
-use crate::httpd::{Directive, ServerId, Takes};
+use crate::Realdoc;
+use crate::httpd::{Args, Directive, Server, ServerId};
 use crate::site::Site;
 
-/// What the directives say for one server. `None`: nothing, which is not the same
-/// as the default, since a virtual host that says nothing has the server's.
-#[derive(Clone, Default)]
-pub(crate) struct Settings {
-    realdoc: Option<bool>,
-    realpath_every: Option<Micros>,
-    use_readlink: Option<UseReadlink>,
-    grace: Option<Micros>,
-    links: Option<Vec<CString>>,
-    sections: Option<Sections>,
+/// Declares the settings that directives make, each of them optional: a virtual host that does not
+/// make one has the main server's.
+macro_rules! settings {
+    ($($(#[$cfg:meta])? $name:ident: $type:ty,)+) => {
+        /// What the directives say for one server.
+        #[derive(Clone, Default)]
+        pub(crate) struct Settings {
+            $($(#[$cfg])? $name: Option<$type>,)+
+        }
+
+        impl Settings {
+            fn merge(base: &Settings, own: &Settings) -> Settings {
+                Settings {
+                    $($(#[$cfg])? $name: own.$name.as_ref().or(base.$name.as_ref()).cloned(),)+
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    realdoc: bool,
+    realpath_every: Micros,
+    use_readlink: UseReadlink,
+    grace: Micros,
+    links: Vec<CString>,
+    sections: Sections,
     #[cfg(feature = "test-hooks")]
-    private_cells: Option<bool>,
+    private_cells: bool,
 }
 
 impl Settings {
-    fn merge(base: &Settings, own: &Settings) -> Settings {
-        Settings {
-            realdoc: own.realdoc.or(base.realdoc),
-            realpath_every: own.realpath_every.or(base.realpath_every),
-            use_readlink: own
-                .use_readlink
-                .clone()
-                .or_else(|| base.use_readlink.clone()),
-            grace: own.grace.or(base.grace),
-            links: own.links.clone().or_else(|| base.links.clone()),
-            sections: own.sections.or(base.sections),
-            #[cfg(feature = "test-hooks")]
-            private_cells: own.private_cells.or(base.private_cells),
-        }
-    }
-
     /// `Realdoc`: whether the virtual host is ours at all.
     pub(crate) fn is_on(&self) -> bool {
         self.realdoc.unwrap_or(true)
@@ -95,6 +97,11 @@ pub(crate) struct ServerConfig {
 }
 
 impl ServerConfig {
+    /// That of `server`.
+    pub(crate) fn of(server: Server<'_>) -> Option<&ServerConfig> {
+        server.state::<Realdoc>()
+    }
+
     /// A virtual host's configuration: its own, and where it says nothing the server's.
     pub(crate) fn merge(base: &ServerConfig, own: &ServerConfig) -> ServerConfig {
         ServerConfig {
@@ -104,79 +111,76 @@ impl ServerConfig {
     }
 }
 
-pub(crate) const REALDOC: Directive = Directive {
-    name: c"Realdoc",
-    usage: c"On (default) or Off: whether this server's document root is resolved",
-    takes: Takes::One,
-    set: |settings, name, value| {
-        settings.realdoc = Some(settings::flag(name, value)?);
-        Ok(())
+/// All directives.
+pub(crate) const DIRECTIVES: &[Directive<Realdoc>] = &[
+    Directive {
+        name: c"Realdoc",
+        usage: c"On (default) or Off: whether this server's document root is resolved",
+        args: Args::Take1,
+        set: |config, name, value| {
+            config.settings.realdoc = Some(settings::flag(name, value)?);
+            Ok(())
+        },
     },
-};
-
-pub(crate) const REALPATH_EVERY: Directive = Directive {
-    name: c"RealpathEvery",
-    usage:
-        c"how often to look where the links lead, at most: 2, 500ms; 0 (default): for each request",
-    takes: Takes::One,
-    set: |settings, name, value| {
-        settings.realpath_every = Some(settings::time(name, value)?);
-        Ok(())
+    Directive {
+        name: c"RealpathEvery",
+        usage:
+            c"how often to look where the links lead, at most: 2, 500ms; 0 (default): for each request",
+        args: Args::Take1,
+        set: |config, name, value| {
+            config.settings.realpath_every = Some(settings::time(name, value)?);
+            Ok(())
+        },
     },
-};
-
-pub(crate) const USE_READLINK: Directive = Directive {
-    name: c"UseReadlink",
-    usage: c"On, Off (default) or the path to begin at: replace only the first link, by one step",
-    takes: Takes::One,
-    set: |settings, name, value| {
-        settings.use_readlink = Some(settings::use_readlink(name, value)?);
-        Ok(())
+    Directive {
+        name: c"UseReadlink",
+        usage: c"On, Off (default) or the path to begin at: replace only the first link, by one step",
+        args: Args::Take1,
+        set: |config, name, value| {
+            config.settings.use_readlink = Some(settings::use_readlink(name, value)?);
+            Ok(())
+        },
     },
-};
-
-pub(crate) const REALDOC_GRACE: Directive = Directive {
-    name: c"RealdocGrace",
-    usage: c"how long the last good target serves while the link is missing: 10 (default), 500ms; 0: not at all",
-    takes: Takes::One,
-    set: |settings, name, value| {
-        settings.grace = Some(settings::time(name, value)?);
-        Ok(())
+    Directive {
+        name: c"RealdocGrace",
+        usage: c"how long the last good target serves while the link is missing: 10 (default), 500ms; 0: not at all",
+        args: Args::Take1,
+        set: |config, name, value| {
+            config.settings.grace = Some(settings::time(name, value)?);
+            Ok(())
+        },
     },
-};
-
-pub(crate) const REALDOC_LINK: Directive = Directive {
-    name: c"RealdocLink",
-    usage: c"absolute paths of further links to pin, below the document root or where an Alias leads; or None (default)",
-    takes: Takes::Many,
-    set: |settings, name, value| {
-        let link = settings::link(name, value)?;
-        let links = settings.links.get_or_insert_default();
-        match link {
-            Some(link) => links.push(link),
-            None => links.clear(),
-        }
-        Ok(())
+    Directive {
+        name: c"RealdocLink",
+        usage: c"absolute paths of further links to pin, below the document root or where an Alias leads; or None (default)",
+        args: Args::Iterate,
+        set: |config, name, value| {
+            let link = settings::link(name, value)?;
+            let links = config.settings.links.get_or_insert_default();
+            match link {
+                Some(link) => links.push(link),
+                None => links.clear(),
+            }
+            Ok(())
+        },
     },
-};
-
-pub(crate) const REALDOC_SECTIONS: Directive = Directive {
-    name: c"RealdocSections",
-    usage: c"the sections of which name apply: Link, Target or Auto (default)",
-    takes: Takes::One,
-    set: |settings, name, value| {
-        settings.sections = Some(settings::sections(name, value)?);
-        Ok(())
+    Directive {
+        name: c"RealdocSections",
+        usage: c"the sections of which name apply: Link, Target or Auto (default)",
+        args: Args::Take1,
+        set: |config, name, value| {
+            config.settings.sections = Some(settings::sections(name, value)?);
+            Ok(())
+        },
     },
-};
-
-#[cfg(feature = "test-hooks")]
-pub(crate) const TEST_PRIVATE_CELLS: Directive = Directive {
-    name: c"RealdocTestPrivateCells",
-    usage: c"On or Off",
-    takes: Takes::One,
-    set: |settings, name, value| {
-        settings.private_cells = Some(settings::flag(name, value)?);
-        Ok(())
+    #[cfg(feature = "test-hooks")]
+    Directive {
+        name: c"RealdocTestPrivateCells",
+        usage: c"On or Off",
+        args: Args::Take1,
+        set: |config, name, value| {
+            config.settings.private_cells = Some(settings::flag(name, value)?);
+            Ok(())
+        },
     },
-};
+];

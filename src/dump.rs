@@ -10,7 +10,8 @@ use std::{ffi::CStr, fs};
 
 use realdoc_core::resolve::{Link, words};
 
-use crate::httpd::{Kind, Options, Pool, Section, Server, Symlinks, is_defined, log};
+use crate::config::ServerConfig;
+use crate::httpd::{Options, Pool, Section, SectionKind, Server, Symlinks, is_defined, log};
 use crate::survey::{Host, Root, Survey};
 
 /// The test_config hook.
@@ -51,7 +52,7 @@ impl<'c> Dump<'c> {
                 }
                 None => writeln!(out, "{name} (main server)")?,
             }
-            let settings = server.config().map(|config| &config.settings);
+            let settings = ServerConfig::of(server).map(|config| &config.settings);
             let host = settings.and_then(|settings| survey.look_at(server, settings));
             match host {
                 Some(host) => self.host(out, &host)?,
@@ -155,8 +156,8 @@ impl<'c> Dump<'c> {
     /// As it is written, but for the spelling of its path.
     fn section(&self, section: Section<'c>) -> String {
         let kind = match section.kind() {
-            Kind::Regex => "DirectoryMatch",
-            Kind::Path | Kind::Pattern => "Directory",
+            SectionKind::Regex => "DirectoryMatch",
+            SectionKind::Path | SectionKind::Pattern => "Directory",
         };
         format!("<{kind} {}>", self.quoted(section.name()))
     }
@@ -176,7 +177,7 @@ fn is_followed(server: Server<'_>, link: &Link) -> bool {
         server
             .sections()
             .iter()
-            .filter(|section| section.kind() != Kind::Regex)
+            .filter(|section| section.kind() != SectionKind::Regex)
     };
     for section in sections().filter(|section| section.components() == 0) {
         options.merge(section.config());

@@ -1,7 +1,7 @@
 //! mod_realdoc: one request, one release, when a web site is deployed by flipping
 //! a symlink.
 //!
-//! A request's way is in [`register`]. The rest of the crate:
+//! A request passes the hooks in [`Realdoc::register`]. The rest of the crate:
 //!
 //! - [`config`]: the directives;
 //! - [`site`]: when the configuration has been read, which docroots there are;
@@ -12,12 +12,17 @@
 //! - [`storage`]: from a file's name under the link to the file in the release;
 //! - [`walk`]: the configuration that applies there;
 //! - [`status`]: a part of mod_status' page;
-//! - [`httpd`]: the only folder that knows C and holds `unsafe`;
+//! - [`httpd`]: the only folder that knows C and holds `unsafe`; it knows none of the above;
 //! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole
 //!   server, without httpd.
 
+#![deny(unsafe_code)]
+
 mod config;
 mod dump;
+#[cfg(feature = "test-hooks")]
+mod faults;
+#[allow(unsafe_code)]
 mod httpd;
 mod pin;
 mod report;
@@ -27,38 +32,59 @@ mod storage;
 mod survey;
 mod walk;
 
-use httpd::{Command, Hooks, Order};
+use std::ffi::CStr;
 
-/// The directives that httpd reads for us.
-static COMMANDS: [Command; COMMANDS_LEN] = [
-    Command::new(&config::REALDOC),
-    Command::new(&config::REALPATH_EVERY),
-    Command::new(&config::USE_READLINK),
-    Command::new(&config::REALDOC_GRACE),
-    Command::new(&config::REALDOC_LINK),
-    Command::new(&config::REALDOC_SECTIONS),
-    #[cfg(feature = "test-hooks")]
-    Command::new(&config::TEST_PRIVATE_CELLS),
-    Command::END,
-];
-const COMMANDS_LEN: usize = if cfg!(feature = "test-hooks") { 8 } else { 7 };
+use httpd::{Directive, Hooks, Module, Order, Pool};
 
-/// Where the module takes part: at start, and on a request's way.
-fn register(hooks: &Hooks) {
-    hooks.test_config(dump::print);
-    hooks.post_config(site::set_up, Order::MIDDLE);
-    hooks.pre_mpm(site::forget_figures);
+/// The module, as httpd knows it.
+enum Realdoc {}
 
-    // Before any module can look at the document root.
-    hooks.post_read_request(pin::take, Order::REALLY_FIRST);
-    hooks.translate_name(pin::take_for_url, Order::REALLY_FIRST);
-    // Before any module can look at the file.
-    hooks.map_to_storage(storage::enter, Order::REALLY_FIRST);
-    // In the place of core's own walk.
-    hooks.map_to_storage(storage::walk, Order::BEFORE_CORE);
+httpd::export_module!(Realdoc, realdoc_module);
+
+impl Module for Realdoc {
+    const NAME: &'static CStr = c"mod_realdoc.c";
+    const DIRECTIVES: &'static [Directive<Realdoc>] = config::DIRECTIVES;
+
+    type Server = config::ServerConfig;
+    type Request<'r> = pin::RequestState<'r>;
+    type Directory<'c> = pin::Directory<'c>;
+
+    fn register(hooks: &Hooks<'_, Realdoc>) {
+        hooks.pre_config(register_needed);
+        hooks.test_config(dump::print);
+        hooks.post_config(site::set_up, Order::MIDDLE);
+        hooks.pre_mpm(site::forget_figures);
+
+        // Before any module can look at the document root.
+        hooks.post_read_request(pin::take, Order::REALLY_FIRST);
+        hooks.translate_name(pin::take_for_url, Order::REALLY_FIRST);
+        // Before any module can look at the file.
+        hooks.map_to_storage(storage::enter, Order::REALLY_FIRST);
+        // In the place of core's own walk.
+        hooks.map_to_storage(storage::walk, Order::BEFORE_CORE);
+
+        // When an administrator asks.
+        hooks.status(status::show);
+    }
+
+    fn merge_server(base: &Self::Server, own: &Self::Server) -> Self::Server {
+        config::ServerConfig::merge(base, own)
+    }
+
+    fn merge_directory<'c>(
+        base: Self::Directory<'c>,
+        own: Self::Directory<'c>,
+    ) -> Self::Directory<'c> {
+        pin::Directory::merge(base, own)
+    }
+
+    fn shorten_directory<'s, 'l: 's>(directory: Self::Directory<'l>) -> Self::Directory<'s> {
+        directory
+    }
+}
+
+/// Registers the hooks that depend on the configuration, or on what other modules are loaded.
+fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     // When mod_proxy has found its worker by the name that the configuration gives.
     hooks.proxy_pre_request(storage::lead_proxied);
-
-    // When an administrator asks.
-    hooks.status(status::show);
 }

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use once_cell::sync::OnceCell;
 use realdoc_core::docroot::{Docroot, Event};
 #[cfg(not(feature = "test-hooks"))]
 use realdoc_core::fs::OsFs as Files;
@@ -13,9 +14,10 @@ use realdoc_core::paths::{longest_prefix, strip_dir};
 use realdoc_core::resolve;
 use realdoc_core::switch::Snapshot;
 
+use crate::Realdoc;
 use crate::config::ServerConfig;
 #[cfg(feature = "test-hooks")]
-use crate::httpd::HangingFs as Files;
+use crate::faults::HangingFs as Files;
 use crate::httpd::{Answer, Level, Log, Pool, Request, ServerId, log};
 use crate::site::Site;
 use crate::storage::Name;
@@ -25,8 +27,24 @@ use crate::walk::{Refusal, Walk};
 pub(crate) struct Link<'r> {
     pub(crate) name: &'r CStr,
     pub(crate) target: &'r CStr,
-    /// Who owned it when it led there, for `SymLinksIfOwnerMatch`; known since the first walk that asked.
-    pub(crate) owner: Cell<Option<u32>>,
+    /// Its owner when it pointed there, for `SymLinksIfOwnerMatch`; the first walk that needs it asks.
+    pub(crate) owner: OnceCell<u32>,
+}
+
+/// What we keep with the configuration of a directory.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Directory<'c> {
+    /// The link by whose name the directory was found. It is known only of what a request has merged.
+    pub(crate) found_by: Option<&'c Link<'c>>,
+}
+
+impl<'c> Directory<'c> {
+    /// `own` over `base`. A section says nothing of the link.
+    pub(crate) fn merge(base: Directory<'c>, own: Directory<'c>) -> Directory<'c> {
+        Directory {
+            found_by: own.found_by.or(base.found_by),
+        }
+    }
 }
 
 /// What a docroot, or a further path that is to be pinned, was resolved to.
@@ -134,7 +152,7 @@ impl<'r> Pin<'r> {
 }
 
 /// What we keep with each request that is not left alone from the start.
-pub(crate) struct Visit<'r> {
+pub(crate) struct RequestState<'r> {
     pin: Cell<&'r Pin<'r>>,
     /// It was mapped from a URL: a subrequest may also come with a file's name.
     pub(crate) is_translated: Cell<bool>,
@@ -150,9 +168,9 @@ pub(crate) struct Visit<'r> {
     pub(crate) walk: Cell<Option<&'r Walk<'r>>>,
 }
 
-impl<'r> Visit<'r> {
+impl<'r> RequestState<'r> {
     fn new(pin: &'r Pin<'r>) -> Self {
-        Visit {
+        RequestState {
             pin: Cell::new(pin),
             is_translated: Cell::new(false),
             name: Cell::new(None),
@@ -161,6 +179,11 @@ impl<'r> Visit<'r> {
             refused: Cell::new(None),
             walk: Cell::new(None),
         }
+    }
+
+    /// That of `r`.
+    pub(crate) fn of(r: Request<'r>) -> Option<&'r RequestState<'r>> {
+        r.state::<Realdoc>()
     }
 
     pub(crate) fn pin(&self) -> &'r Pin<'r> {
@@ -179,8 +202,8 @@ impl<'r> Visit<'r> {
 /// map_to_storage: the same for a subrequest, and once more if another module has exchanged
 /// the virtual host since.
 pub(crate) fn take(r: Request<'_>) -> Answer {
-    let settled = match r.visit() {
-        Some(visit) => visit.pin().server == r.server().id(),
+    let settled = match RequestState::of(r) {
+        Some(state) => state.pin().server == r.server().id(),
         None => !is_wanted(r),
     };
     if !settled {
@@ -192,7 +215,7 @@ pub(crate) fn take(r: Request<'_>) -> Answer {
 /// Whether a request without a pin is to have one.
 pub(crate) fn is_wanted(r: Request<'_>) -> bool {
     let is_ours = |config: &ServerConfig| config.site.is_some();
-    !r.is_initial() || r.server().config().is_some_and(is_ours)
+    !r.is_initial() || ServerConfig::of(r.server()).is_some_and(is_ours)
 }
 
 /// translate_name, before all other modules: a subrequest for a URL, for which there is no hook before.
@@ -206,21 +229,21 @@ pub(crate) fn take_for_url(r: Request<'_>) -> Answer {
 #[inline(never)]
 fn take_for_subrequest(r: Request<'_>) {
     take(r);
-    if let Some(visit) = r.visit() {
-        visit.is_translated.set(true);
+    if let Some(state) = RequestState::of(r) {
+        state.is_translated.set(true);
     }
 }
 
 /// A subrequest or an internal redirect stays in its parent's release.
 fn inherit(r: Request<'_>) -> bool {
-    let visit = r.parent().and_then(Request::visit);
-    if let Some(visit) = visit {
-        go_with(r, visit.pin());
+    let state = r.parent().and_then(RequestState::of);
+    if let Some(state) = state {
+        go_with(r, state.pin());
         if !r.is_subrequest() {
-            cut_docroot(r, visit.pin());
+            cut_docroot(r, state.pin());
         }
     }
-    visit.is_some()
+    state.is_some()
 }
 
 /// A RewriteRule of a directory may name a file by the docroot's name as configured. mod_rewrite makes a URL of that by
@@ -239,19 +262,17 @@ fn cut_docroot(r: Request<'_>, pin: &Pin<'_>) {
 /// Apart from [`take`], so that what runs in three hooks of every request stays small.
 #[inline(never)]
 fn take_anew(r: Request<'_>) {
-    if r.visit().is_none() && inherit(r) {
+    if RequestState::of(r).is_none() && inherit(r) {
         return;
     }
     let server = r.server();
-    let pin = r.visit().map(Visit::pin);
+    let pin = RequestState::of(r).map(RequestState::pin);
     if pin.is_some_and(|pin| !let_go(r, pin)) {
         return leave_alone(r);
     }
     // A server that was not there when the configuration was read is another module's
     // copy: what it keeps in our slot is the original's.
-    let config = server
-        .config()
-        .filter(|config| config.server == Some(server.id()));
+    let config = ServerConfig::of(server).filter(|config| config.server == Some(server.id()));
     if let Some(site) = config.and_then(|config| config.site.as_ref()) {
         go_with(r, take_for(r, site, Look::WhenDue));
     } else if pin.is_some() {
@@ -274,9 +295,9 @@ pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>, is_lost: bool) -> Op
 
 /// Gives the request its pin, and the document root.
 pub(crate) fn go_with<'r>(r: Request<'r>, pin: &'r Pin<'r>) {
-    match r.visit() {
-        Some(visit) => visit.pin.set(pin),
-        None => r.set_visit(r.pool().put(Visit::new(pin))),
+    match RequestState::of(r) {
+        Some(state) => state.pin.set(pin),
+        None => r.set_state::<Realdoc>(r.pool().put(RequestState::new(pin))),
     }
     if let Some(root) = pin.translating_root() {
         r.set_document_root(Some(root));
@@ -385,7 +406,7 @@ fn place<'r>(
         links: pool.put_all(links.iter().map(|link| Link {
             name: pool.put_text(&link.path),
             target: pool.put_text(&link.target),
-            owner: Cell::new(None),
+            owner: OnceCell::new(),
         })),
         is_of_request,
         next: None,

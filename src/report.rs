@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use realdoc_core::docroot::Docroot;
 
-use crate::httpd::{Kind, Level, Log, Section, Server, log};
+use crate::httpd::{Level, Log, Section, SectionKind, Server, log};
 use crate::survey::{Host, Root};
 
 /// Tells each thing once, however many virtual hosts it concerns.
@@ -57,8 +57,8 @@ impl<'c> Report<'c> {
 
 fn tell_left(server: Server<'_>, section: Section<'_>, by_link: bool) {
     let kind = match section.kind() {
-        Kind::Regex => "DirectoryMatch",
-        Kind::Path | Kind::Pattern => "Directory",
+        SectionKind::Regex => "DirectoryMatch",
+        SectionKind::Path | SectionKind::Pattern => "Directory",
     };
     let name = section.name().to_string_lossy();
     if by_link {

@@ -10,10 +10,11 @@ use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::names::Substitution;
 
+use crate::Realdoc;
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
-    Pool, Reruns, Server, auth_is_per_config, is_first_start, is_loaded, is_rehearsal, log,
-    regex_mappings, retained_slice,
+    Pool, RebasedSections, Server, auth_is_per_config, is_first_start, is_loaded, is_preflight,
+    log, regex_mappings, retained_slice,
 };
 use crate::report::Report;
 use crate::survey::Survey;
@@ -35,12 +36,12 @@ pub(crate) struct Site {
     /// Whether the docroot must be told from the same path in a rewrite rule ([`Pin::marked`](crate::pin::Pin)).
     pub(crate) marks_docroot: bool,
     pub(crate) auth_is_per_config: bool,
-    pub(crate) reruns: Arc<Reruns>,
+    pub(crate) rebased: Arc<RebasedSections>,
 }
 
 /// The post_config hook: gives every server its [`Site`].
 pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
-    if is_rehearsal() {
+    if is_preflight() {
         return;
     }
     let cells = cells(main);
@@ -52,7 +53,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
             "RD09: mod_realdoc has not been tried with mpm-itk: use prefork, worker or event, or Realdoc Off"
         );
     }
-    let reruns = Arc::new(Reruns::find(main, pool, |server, section, why| {
+    let rebased = Arc::new(RebasedSections::find(main, pool, |server, section, why| {
         log!(
             server,
             Warn,
@@ -65,7 +66,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     let mut report = Report::default();
     let servers = main.all();
     let servers: Vec<_> = servers
-        .filter_map(|server| Some((server, server.config()?)))
+        .filter_map(|server| Some((server, ServerConfig::of(server)?)))
         .collect();
     let configs = servers.iter().map(|&(server, config)| {
         let settings = config.settings.clone();
@@ -83,7 +84,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
                 by_link,
                 marks_docroot,
                 auth_is_per_config,
-                reruns: Arc::clone(&reruns),
+                rebased: Arc::clone(&rebased),
                 docroot: host.root.docroot,
             }
         });
@@ -96,7 +97,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     // In one piece: thousands of them would each have to be registered with the pool.
     let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
     for ((server, _), config) in servers.into_iter().zip(configs) {
-        server.set_config(config);
+        server.set_state::<Realdoc>(config);
     }
 }
 

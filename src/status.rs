@@ -12,7 +12,8 @@ use realdoc_core::figures::Reading;
 use realdoc_core::fs::OsFs;
 use realdoc_core::resolve::{Mode, resolve, words};
 
-use crate::httpd::{Audience, Pool, Request};
+use crate::config::ServerConfig;
+use crate::httpd::{Pool, Request, StatusFormat};
 use crate::site::Site;
 
 /// A link.
@@ -27,15 +28,15 @@ struct Row<'c> {
 }
 
 /// mod_status' hook. Where no link is known there is nothing to show.
-pub(crate) fn show(r: Request<'_>, audience: Audience) {
+pub(crate) fn show(r: Request<'_>, format: StatusFormat) {
     let rows = rows(r);
     if rows.is_empty() {
         return;
     }
     let mut page = String::new();
-    let written = match audience {
-        Audience::Human => table(&mut page, &rows, r.pool()),
-        Audience::Program => lines(&mut page, &rows, r.pool()),
+    let written = match format {
+        StatusFormat::Html => table(&mut page, &rows, r.pool()),
+        StatusFormat::Auto => lines(&mut page, &rows, r.pool()),
     };
     // A String takes all that is written to it.
     if written.is_ok() {
@@ -49,7 +50,7 @@ fn rows(r: Request<'_>) -> Vec<Row<'_>> {
     let mut row_of: HashMap<(CString, bool), usize> = HashMap::new();
     let mut rows_of: HashMap<*const Docroot, Vec<usize>> = HashMap::new();
     for server in r.main_server().in_order() {
-        let Some(site) = server.config().and_then(|config| config.site.as_ref()) else {
+        let Some(site) = ServerConfig::of(server).and_then(|config| config.site.as_ref()) else {
             continue;
         };
         for root in std::iter::once(&site.docroot).chain(&site.further) {

@@ -5,8 +5,9 @@ use std::ffi::CStr;
 
 use realdoc_core::paths::{may_need_canonicalization, split_fcgi, strip_dir};
 
+use crate::Realdoc;
 use crate::httpd::{Answer, FileType, PoolPath, Request, log};
-use crate::pin::{self, Link, Pin, Visit, Way};
+use crate::pin::{self, Link, Pin, RequestState, Way};
 use crate::site::Site;
 use crate::walk;
 
@@ -21,7 +22,7 @@ pub(crate) struct Name<'r> {
 
 /// map_to_storage, before all other modules: names in a release what was named under a link.
 pub(crate) fn enter(r: Request<'_>) -> Answer {
-    if r.visit().is_some() || pin::is_wanted(r) {
+    if RequestState::of(r).is_some() || pin::is_wanted(r) {
         if let Err(TooLong) = enter_release(r) {
             walk::tell_too_long(r);
             return r.refuse();
@@ -36,17 +37,17 @@ struct TooLong;
 /// Apart from [`enter`], so that a virtual host that is left alone pays for no more than the question.
 #[inline(never)]
 fn enter_release(r: Request<'_>) -> Result<(), TooLong> {
-    let before = r.visit().map(Visit::pin);
+    let before = RequestState::of(r).map(RequestState::pin);
     pin::take(r);
-    let Some(visit) = r.visit() else {
+    let Some(state) = RequestState::of(r) else {
         return Ok(());
     };
-    visit.name.set(None);
-    if let Some(before) = before.filter(|before| !std::ptr::eq(*before, visit.pin())) {
+    state.name.set(None);
+    if let Some(before) = before.filter(|before| !std::ptr::eq(*before, state.pin())) {
         follow_exchange(r, before);
     }
-    if visit.pin().site.is_some() {
-        lead(r, visit)?;
+    if state.pin().site.is_some() {
+        lead(r, state)?;
     }
     Ok(())
 }
@@ -65,12 +66,12 @@ fn follow_exchange<'r>(r: Request<'r>, before: &Pin<'r>) {
         let mut name = PoolPath::with_room(r.pool(), new.count_bytes() + tail.len());
         name.push(new.to_bytes());
         name.push(tail);
-        r.lead_to(name.finish());
+        r.set_filename(name.finish());
     }
 }
 
-fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
-    let pin = visit.pin();
+fn lead<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Result<(), TooLong> {
+    let pin = state.pin();
     pin::end_translation(r, pin);
     let Some(mapped) = r.filename() else {
         return Ok(());
@@ -82,16 +83,16 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
     if r.handler() == Some(c"wsgi-script") {
         return Ok(());
     }
-    lead_document_root(r, visit);
+    lead_document_root(r, state);
     if pin.ways().next().is_none() {
         return Ok(());
     }
-    if let Some((text, link)) = by_docroot_alone(r, visit, mapped) {
+    if let Some((text, link)) = by_docroot_alone(r, state, mapped) {
         if pin.is_marked() {
-            r.lead_to(behind(r, link, text));
+            r.set_filename(behind(r, link, text));
         }
         let link = Some(link);
-        visit.name.set(Some(Name { text, link }));
+        state.name.set(Some(Name { text, link }));
         return Ok(());
     }
     // What httpd cannot clean its own walk does not walk down to, nor serve.
@@ -99,9 +100,9 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
         return Ok(());
     };
     // With UseReadlink the release may itself lie under a further link: the name by which it was reached goes first.
-    let name = match by_docroot(r, visit, mapped)? {
+    let name = match by_docroot(r, state, mapped)? {
         Some(name) => Some(name),
-        None => by_parent(r, visit, filename).or_else(|| under_link(pin, filename)),
+        None => by_parent(r, state, filename).or_else(|| under_link(pin, filename)),
     };
     let name = name.unwrap_or(Name {
         text: filename,
@@ -112,34 +113,34 @@ fn lead<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Result<(), TooLong> {
         None => filename,
     };
     if file != mapped {
-        r.lead_to(file);
+        r.set_filename(file);
     }
     if name.link.is_some() {
-        lead_context(r, visit);
+        lead_context(r, state);
     }
-    visit.name.set(Some(name));
+    state.name.set(Some(name));
     Ok(())
 }
 
 /// The root of an Alias under a link.
-fn lead_context<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
+fn lead_context<'r>(r: Request<'r>, state: &'r RequestState<'r>) {
     let root = r.context_document_root().filter(|root| {
         r.document_root().map(CStr::as_ptr) != Some(root.as_ptr())
-            && visit.pin().link_of(root.to_bytes()).is_some()
+            && state.pin().link_of(root.to_bytes()).is_some()
     });
     if let Some(root) = root {
-        visit.context.set(Some(root));
-        r.set_context_document_root(in_release(r, visit.pin(), root));
+        state.context.set(Some(root));
+        r.set_context_document_root(in_release(r, state.pin(), root));
     }
 }
 
 /// map_to_storage, the last before core: the walk down to the file, for what [`enter`] has named.
 pub(crate) fn walk(r: Request<'_>) -> Answer {
-    let Some(visit) = r.visit() else {
+    let Some(state) = RequestState::of(r) else {
         return Answer::DECLINED;
     };
-    if visit.has_name() {
-        walk_down(r, visit)
+    if state.has_name() {
+        walk_down(r, state)
     } else {
         Answer::DECLINED
     }
@@ -149,21 +150,21 @@ pub(crate) fn walk(r: Request<'_>) -> Answer {
 const STARTS: usize = 16;
 
 #[inline(never)]
-fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
-    let Some(name) = visit.name.take() else {
+fn walk_down<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Answer {
+    let Some(name) = state.name.take() else {
         return Answer::DECLINED;
     };
     let path_info = r.path_info();
-    let Some(mut answer) = walk_once(r, visit, name) else {
+    let Some(mut answer) = walk_once(r, state, name) else {
         return Answer::DECLINED;
     };
     if name.link.is_none() {
         return answer;
     }
     let mut starts = 0;
-    while r.is_initial() && !is_sure(r, visit, answer) {
+    while r.is_initial() && !is_sure(r, state, answer) {
         let is_lost = !is_found(r, answer);
-        let Some(pin) = pin::take_again(r, visit.pin(), is_lost) else {
+        let Some(pin) = pin::take_again(r, state.pin(), is_lost) else {
             break;
         };
         if starts == STARTS {
@@ -176,13 +177,13 @@ fn walk_down<'r>(r: Request<'r>, visit: &'r Visit<'r>) -> Answer {
             return Answer::UNAVAILABLE;
         }
         starts += 1;
-        let Some(other) = start_anew(r, visit, pin, name.text, path_info) else {
+        let Some(other) = start_anew(r, state, pin, name.text, path_info) else {
             // There is no link any more: it is for httpd's own walk, which is still ahead.
             return Answer::DECLINED;
         };
         answer = other;
     }
-    match visit.refused.take() {
+    match state.refused.take() {
         Some((refusal, link)) if answer != Answer::OK => refusal.tell(r, link),
         _ => answer,
     }
@@ -194,18 +195,18 @@ fn is_found(r: Request<'_>, answer: Answer) -> bool {
 
 /// Whether what a request came to is right even if its release was being removed meanwhile. That may have lost an
 /// .htaccess file before what that denies. (Who does not look at each request has to keep a release for longer.)
-fn is_sure(r: Request<'_>, visit: &Visit<'_>, answer: Answer) -> bool {
+fn is_sure(r: Request<'_>, state: &RequestState<'_>, answer: Answer) -> bool {
     let checks_always = |site: &Site| site.policy.check_every == 0;
-    let may_miss_htaccess = r.has_asked_htaccess() && visit.pin().site.is_some_and(checks_always);
+    let may_miss_htaccess = r.has_asked_htaccess() && state.pin().site.is_some_and(checks_always);
     is_found(r, answer) && !may_miss_htaccess
 }
 
-fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option<Answer> {
+fn walk_once<'r>(r: Request<'r>, state: &'r RequestState<'r>, name: Name<'r>) -> Option<Answer> {
     #[cfg(feature = "test-hooks")]
-    crate::httpd::wait_at_gate();
-    let by_link = visit.pin().site.is_some_and(|site| site.by_link);
+    crate::faults::wait_at_gate();
+    let by_link = state.pin().site.is_some_and(|site| site.by_link);
     let answer = if by_link {
-        walk::directory_walk(r, visit, name)
+        walk::directory_walk(r, state, name)
     } else {
         name.link?;
         r.directory_walk()
@@ -223,34 +224,34 @@ fn walk_once<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Option
 #[cold]
 fn start_anew<'r>(
     r: Request<'r>,
-    visit: &'r Visit<'r>,
+    state: &'r RequestState<'r>,
     pin: &'r Pin<'r>,
     name: &'r CStr,
     path_info: Option<&'r CStr>,
 ) -> Option<Answer> {
-    let is_ours = pin::let_go(r, visit.pin());
+    let is_ours = pin::let_go(r, state.pin());
     let others = r.document_root().filter(|_| !is_ours);
     pin::go_with(r, pin);
     pin::end_translation(r, pin);
-    match visit.root.get() {
+    match state.root.get() {
         Some(root) => set_document_root(r, pin, root),
         None if !is_ours => r.set_document_root(others),
         None => {}
     }
-    visit.refused.set(None);
+    state.refused.set(None);
     r.restart_walk();
     r.set_path_info(path_info);
     let link = pin.link_of(name.to_bytes()).map(|(link, _)| link);
-    r.lead_to(link.map_or(name, |link| behind(r, link, name)));
-    if let Some(root) = visit.context.get() {
+    r.set_filename(link.map_or(name, |link| behind(r, link, name)));
+    if let Some(root) = state.context.get() {
         r.set_context_document_root(in_release(r, pin, root));
     }
-    walk_once(r, visit, Name { text: name, link })
+    walk_once(r, state, Name { text: name, link })
 }
 
 /// A document root that another module has set for this request, as mod_vhost_alias does.
-fn lead_document_root<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
-    let pin = visit.pin();
+fn lead_document_root<'r>(r: Request<'r>, state: &'r RequestState<'r>) {
+    let pin = state.pin();
     let (root, configured) = (r.document_root(), r.server().document_root());
     let is = |known: Option<&CStr>| root.map(CStr::as_ptr) == known.map(CStr::as_ptr);
     if is(pin.docroot.map(|way| way.resolved)) || is(configured) {
@@ -266,7 +267,7 @@ fn lead_document_root<'r>(r: Request<'r>, visit: &'r Visit<'r>) {
         pin.adopt(root);
     }
     if pin.link_of(root.to_bytes()).is_some() {
-        visit.root.set(Some(root));
+        state.root.set(Some(root));
         set_document_root(r, pin, root);
     }
 }
@@ -280,8 +281,8 @@ fn set_document_root<'r>(r: Request<'r>, pin: &'r Pin<'r>, root: &'r CStr) {
 /// mod_proxy's pre_request: names in a release the script that a FastCGI server is asked for. (By the whole
 /// name, which holds the script's, mod_proxy finds its worker: that must be over.)
 pub(crate) fn lead_proxied(r: Request<'_>) -> Answer {
-    if let Some(visit) = r.visit() {
-        let pin = visit.pin();
+    if let Some(state) = RequestState::of(r) {
+        let pin = state.pin();
         let parts = r.filename().and_then(|name| split_fcgi(name.to_bytes()));
         let by_docroot = |path| {
             let tail = strip_dir(path, pin.translating_root()?.to_bytes())?;
@@ -313,30 +314,30 @@ fn under_link<'r>(pin: &Pin<'r>, filename: &'r CStr) -> Option<Name<'r>> {
 }
 
 /// The file was named by another request's, whose name under a link we know.
-fn by_parent<'r>(r: Request<'r>, visit: &Visit<'r>, filename: &CStr) -> Option<Name<'r>> {
-    if !is_file_subrequest(r, visit) {
+fn by_parent<'r>(r: Request<'r>, state: &RequestState<'r>, filename: &CStr) -> Option<Name<'r>> {
+    if !is_file_subrequest(r, state) {
         return None;
     }
-    let link = r.parent()?.dir_config().found_by()?;
+    let link = r.parent()?.dir_config().state::<Realdoc>().found_by?;
     let tail = strip_dir(filename.to_bytes(), link.target.to_bytes())?;
     let mut text = PoolPath::with_room(r.pool(), link.name.count_bytes() + tail.len());
     text.push(link.name.to_bytes());
     text.push(tail);
-    under_link(visit.pin(), text.finish())
+    under_link(state.pin(), text.finish())
 }
 
 /// [`by_docroot`] for the usual request, in a few instructions: a URL was mapped by the document root, whose links are the
 /// only ones, and nobody else had a say. Then the file is in the release already.
 fn by_docroot_alone<'r>(
     r: Request<'r>,
-    visit: &Visit<'r>,
+    state: &RequestState<'r>,
     mapped: &CStr,
 ) -> Option<(&'r CStr, &'r Link<'r>)> {
-    let pin = visit.pin();
+    let pin = state.pin();
     let (docroot, tail) = below_docroot(pin, mapped)?;
     let is_usual = pin.has_one_way()
         && r.context_document_root().map(CStr::as_ptr) == Some(docroot.resolved.as_ptr())
-        && (!r.is_subrequest() || visit.is_translated.get())
+        && (!r.is_subrequest() || state.is_translated.get())
         && r.note(REWRITTEN).is_none()
         && !may_need_canonicalization(tail);
     let link = docroot.links.last().filter(|_| is_usual)?;
@@ -352,10 +353,10 @@ fn by_docroot_alone<'r>(
 /// that name.)
 fn by_docroot<'r>(
     r: Request<'r>,
-    visit: &Visit<'r>,
+    state: &RequestState<'r>,
     mapped: &CStr,
 ) -> Result<Option<Name<'r>>, TooLong> {
-    let pin = visit.pin();
+    let pin = state.pin();
     let Some((docroot, tail)) = below_docroot(pin, mapped) else {
         return Ok(None);
     };
@@ -363,8 +364,8 @@ fn by_docroot<'r>(
         return Ok(None);
     }
     // A file subrequest is named by the one that it came from; before that has a file, by the document root.
-    let parent_is_walked = || r.parent().and_then(Request::visit)?.walk.get();
-    if is_file_subrequest(r, visit) && parent_is_walked().is_some() {
+    let parent_is_walked = || r.parent().and_then(RequestState::of)?.walk.get();
+    if is_file_subrequest(r, state) && parent_is_walked().is_some() {
         return Ok(None);
     }
     // A rule may name a file by the docroot's name as configured: mod_rewrite, for which it is no docroot now, has
@@ -390,8 +391,8 @@ const REWRITTEN: &CStr = c"mod_rewrite_rewritten";
 
 /// Whether the request is a subrequest for a file, which no URL was translated for. (mod_rewrite, alone of
 /// those that translate before us, sets neither a context nor a document root.)
-fn is_file_subrequest(r: Request<'_>, visit: &Visit<'_>) -> bool {
-    r.is_subrequest() && !visit.is_translated.get() && r.note(REWRITTEN).is_none()
+fn is_file_subrequest(r: Request<'_>, state: &RequestState<'_>) -> bool {
+    r.is_subrequest() && !state.is_translated.get() && r.note(REWRITTEN).is_none()
 }
 
 fn named<'r>(
@@ -433,7 +434,7 @@ fn behind<'r>(r: Request<'r>, link: &Link<'r>, name: &CStr) -> &'r CStr {
 /// `path` as httpd spells it, without empty, `.` and `..` components. `None`: it is too long for that.
 fn clean<'r>(r: Request<'r>, path: &'r CStr) -> Option<&'r CStr> {
     if may_need_canonicalization(path.to_bytes()) {
-        r.pool().clean(path)
+        r.pool().canonicalize(path)
     } else {
         Some(path)
     }

@@ -17,7 +17,7 @@ use realdoc_core::resolve::{Link, Mode, ResolveError, Resolved, resolve, starts_
 use realdoc_core::settings::Sections;
 
 use crate::config::Settings;
-use crate::httpd::{Kind, Pool, Section, Server, matches_pattern};
+use crate::httpd::{Pool, Section, SectionKind, Server, matches_pattern};
 
 /// Looks at each document root once, however many virtual hosts have it.
 pub(crate) struct Survey<'c> {
@@ -130,7 +130,7 @@ impl<'c> Survey<'c> {
             .sections()
             .iter()
             // A regex without a slash has no components either.
-            .filter(|section| section.components() != 0 || section.kind() == Kind::Regex)
+            .filter(|section| section.components() != 0 || section.kind() == SectionKind::Regex)
             .copied()
             .collect();
         let choice = choose(settings.sections(), &sections, &root);
@@ -146,7 +146,7 @@ impl<'c> Survey<'c> {
 
     fn root(&mut self, path: &CStr, mode: Mode) -> Root {
         // As httpd spells file names.
-        let path = self.pool.clean(path).unwrap_or(path).to_bytes();
+        let path = self.pool.canonicalize(path).unwrap_or(path).to_bytes();
         let path = path
             .strip_suffix(b"/")
             .filter(|p| !p.is_empty())
@@ -190,7 +190,7 @@ impl<'c> Host<'c> {
     pub(crate) fn names_differ(&self) -> bool {
         // A pattern or regex may make one further below.
         let differ = |section: &Section<'_>| {
-            section.kind() != Kind::Path
+            section.kind() != SectionKind::Path
                 || by_link(*section, &self.root) != by_target(*section, &self.root)
         };
         self.sections.iter().any(differ)
@@ -230,7 +230,7 @@ fn by_target(section: Section<'_>, root: &Root) -> bool {
 fn may_match_below(section: Section<'_>, root: &Root, name: impl Fn(&Link) -> &CStr) -> bool {
     let applies = |path| section.applies_on_the_way_to(path);
     let is_about = |dir: &CStr| regex_is_about(section.name().to_bytes(), dir.to_bytes());
-    section.kind() == Kind::Regex
+    section.kind() == SectionKind::Regex
         && !applies(root.docroot.path())
         && !root.resolved().is_some_and(applies)
         && root.links().iter().any(|link| is_about(name(link)))
@@ -241,9 +241,9 @@ fn is_below(section: Section<'_>, dir: &CStr) -> bool {
     let (name, dir_name) = (section.name().to_bytes(), dir.to_bytes());
     let matches = |head: &[u8]| CString::new(head).is_ok_and(|head| matches_pattern(&head, dir));
     match section.kind() {
-        Kind::Path => strip_dir(name, dir_name).is_some(),
-        Kind::Pattern => pattern_is_below(name, dir_name, matches),
-        Kind::Regex => false,
+        SectionKind::Path => strip_dir(name, dir_name).is_some(),
+        SectionKind::Pattern => pattern_is_below(name, dir_name, matches),
+        SectionKind::Regex => false,
     }
 }
 

@@ -16,11 +16,12 @@ use std::ffi::CStr;
 use realdoc_core::fs::OsFs;
 use realdoc_core::paths::strip_dir;
 
+use crate::Realdoc;
 use crate::httpd::{
-    Answer, DirConfig, File, FileType, Kind, Options, PoolPath, PoolVec, Request, Section,
+    Answer, DirConfig, File, FileType, Options, PoolPath, PoolVec, Request, Section, SectionKind,
     Symlinks, log,
 };
-use crate::pin::{Link, Visit};
+use crate::pin::{Directory, Link, RequestState};
 use crate::storage::Name;
 
 /// How a request's file was found: what those that come from it can use again.
@@ -59,7 +60,11 @@ impl<'r> Walk<'r> {
 }
 
 /// Finds the request's file and its per-directory configuration.
-pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Name<'r>) -> Answer {
+pub(crate) fn directory_walk<'r>(
+    r: Request<'r>,
+    state: &'r RequestState<'r>,
+    name: Name<'r>,
+) -> Answer {
     let by_name = name.text.to_bytes();
     if r.file_type() == FileType::Nothing || r.file_type() == FileType::Symlink {
         let ends_with_slash = by_name.ends_with(b"/");
@@ -71,7 +76,7 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
     let sections = r.server().sections();
     let known = r
         .parent()
-        .and_then(Request::visit)
+        .and_then(RequestState::of)
         .and_then(|parent| parent.walk.get())
         .filter(|walk| std::ptr::eq(walk.sections, sections) && is_same(walk.link, name.link));
 
@@ -79,13 +84,13 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
         let config = r.dir_config();
         if config == known.result || config == known.base {
             r.set_dir_config(known.result);
-            visit.walk.set(Some(known));
+            state.walk.set(Some(known));
             return symlink_at_end(r, known.result);
         }
     }
 
-    let is_per_config = visit.pin().site.is_some_and(|site| site.auth_is_per_config);
-    let Some(mut way) = Way::new(r, visit, name, known) else {
+    let is_per_config = state.pin().site.is_some_and(|site| site.auth_is_per_config);
+    let Some(mut way) = Way::new(r, state, name, known) else {
         tell_too_long(r);
         return Answer::SERVER_ERROR;
     };
@@ -103,13 +108,13 @@ pub(crate) fn directory_walk<'r>(r: Request<'r>, visit: &'r Visit<'r>, name: Nam
         Some(known) => known.result,
         None => {
             let merged = merged.unwrap_or_else(|| DirConfig::empty(r.pool()));
-            let result = base.merge(r.pool(), merged);
-            result.set_found_by(name.link);
-            result
+            base.merge_with::<Realdoc>(r.pool(), merged, |_| Directory {
+                found_by: name.link,
+            })
         }
     };
     r.set_dir_config(result);
-    visit.walk.set(Some(r.pool().put(Walk {
+    state.walk.set(Some(r.pool().put(Walk {
         end,
         is_directory,
         link: name.link,
@@ -218,7 +223,7 @@ fn follow(
 /// A walk on its way.
 struct Way<'r> {
     r: Request<'r>,
-    visit: &'r Visit<'r>,
+    state: &'r RequestState<'r>,
     /// The whole name under the link, and how far the walk has come in it: to the end of a component.
     name: &'r CStr,
     at: usize,
@@ -241,7 +246,7 @@ impl<'r> Way<'r> {
     /// `None`: the name is too long for httpd.
     fn new(
         r: Request<'r>,
-        visit: &'r Visit<'r>,
+        state: &'r RequestState<'r>,
         name: Name<'r>,
         known: Option<&'r Walk<'r>>,
     ) -> Option<Self> {
@@ -253,14 +258,14 @@ impl<'r> Way<'r> {
         if r.file_type() == FileType::Directory {
             if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
                 let joined = r.join(text, info);
-                text = r.pool().clean(joined)?;
-                last_link = visit.pin().link_of(text.to_bytes()).map(|(link, _)| link);
+                text = r.pool().canonicalize(joined)?;
+                last_link = state.pin().link_of(text.to_bytes()).map(|(link, _)| link);
                 is_named = false;
             }
         }
         Some(Way {
             r,
-            visit,
+            state,
             name: text,
             at: 0,
             link: None,
@@ -354,7 +359,7 @@ impl<'r> Way<'r> {
         while let Some((section, rest)) = self.sections.split_first() {
             let components = section.components();
             match section.kind() {
-                Kind::Path => {
+                SectionKind::Path => {
                     let dir = section.name().to_bytes();
                     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
                     if strip_dir(self.name.to_bytes(), dir).is_none() {
@@ -363,7 +368,7 @@ impl<'r> Way<'r> {
                     }
                     self.at = dir.len();
                 }
-                Kind::Pattern => {
+                SectionKind::Pattern => {
                     while depth < components && !self.is_at_end() && self.step() {
                         depth += 1;
                     }
@@ -371,7 +376,7 @@ impl<'r> Way<'r> {
                         break;
                     }
                 }
-                Kind::Regex => break,
+                SectionKind::Regex => break,
             }
             self.link = self.link_above();
             return Some(components);
@@ -386,7 +391,7 @@ impl<'r> Way<'r> {
         if self.at >= last.name.count_bytes() {
             return Some(last);
         }
-        let link = self.visit.pin().link_of(self.name_here());
+        let link = self.state.pin().link_of(self.name_here());
         link.map(|(link, _)| link)
     }
 
@@ -402,7 +407,7 @@ impl<'r> Way<'r> {
     fn link_here(&self) -> Option<&'r Link<'r>> {
         self.last_link?;
         let name = self.name_here();
-        self.visit
+        self.state
             .pin()
             .links()
             .map(|(_, link)| link)
@@ -412,9 +417,9 @@ impl<'r> Way<'r> {
     /// The name in the release, which httpd is shown as the request's file name.
     fn file_here(&mut self) -> &CStr {
         let name = &self.name.to_bytes()[..self.at];
-        let (r, visit, room) = (self.r, self.visit, self.name.to_bytes().len() + 2);
+        let (r, state, room) = (self.r, self.state, self.name.to_bytes().len() + 2);
         let file = self.file.get_or_insert_with(|| {
-            let targets = visit
+            let targets = state
                 .pin()
                 .links()
                 .map(|(_, link)| link.target.to_bytes().len());
@@ -439,9 +444,8 @@ impl<'r> Way<'r> {
         let here = self.file_here();
         // Another link may stand there by now. Whether this one might be followed it cannot say.
         let owner = || {
-            let seen = || OsFs.owner_of_link_to(here, link.target).ok().flatten();
-            link.owner.set(link.owner.get().or_else(seen));
-            link.owner.get()
+            let ask = || OsFs.owner_of_link_to(here, link.target).ok().flatten();
+            link.owner.get_or_try_init(|| ask().ok_or(())).ok().copied()
         };
         match follow(r, &options, owner, link.target) {
             Ok(file) => {
@@ -450,7 +454,7 @@ impl<'r> Way<'r> {
             }
             Err(refusal) => {
                 // Told when it is certain: the link may lead elsewhere by now.
-                self.visit.refused.set(Some((refusal, link.name)));
+                self.state.refused.set(Some((refusal, link.name)));
                 Err(r.refuse())
             }
         }
@@ -484,7 +488,7 @@ impl<'r> Way<'r> {
     fn apply_sections(&mut self, depth: u32) {
         while let Some((&section, rest)) = self.sections.split_first() {
             let components = section.components();
-            if components > depth || section.kind() == Kind::Regex {
+            if components > depth || section.kind() == SectionKind::Regex {
                 break;
             }
             self.sections = rest;
@@ -499,7 +503,7 @@ impl<'r> Way<'r> {
 
     fn is_for_here(&self, section: Section<'_>) -> bool {
         let here = self.name_here();
-        if section.kind() == Kind::Path {
+        if section.kind() == SectionKind::Path {
             return section.name().to_bytes().strip_suffix(b"/") == Some(here);
         }
         let mut dir = PoolPath::with_room(self.r.pool(), here.len() + 1);
@@ -558,16 +562,16 @@ impl<'r> Way<'r> {
     /// to be the path in the release.
     fn for_release(&self, section: Section<'r>) -> (Option<&'r CStr>, DirConfig<'r>) {
         let own = (None, section.config());
-        let Some(site) = self.visit.pin().site.filter(|_| self.last_link.is_some()) else {
+        let Some(site) = self.state.pin().site.filter(|_| self.last_link.is_some()) else {
             return own;
         };
-        if !site.reruns.concern(section) {
+        if !site.rebased.concern(section) {
             return own;
         }
         let Some(path) = self.path_for(section) else {
             return own;
         };
-        match site.reruns.run(section, path, self.r.pool()) {
+        match site.rebased.run(section, path, self.r.pool()) {
             None => own,
             Some(Ok(config)) => (Some(path), config),
             Some(Err(error)) => {
@@ -590,7 +594,7 @@ impl<'r> Way<'r> {
         let (target, tail) = match self.link {
             Some(link) => (link.target, &self.name_here()[link.name.count_bytes()..]),
             None => {
-                let (link, _) = self.visit.pin().link_of(self.name.to_bytes())?;
+                let (link, _) = self.state.pin().link_of(self.name.to_bytes())?;
                 if section.applies_on_the_way_to(link.target) {
                     return None;
                 }
@@ -619,7 +623,7 @@ impl<'r> Way<'r> {
             .filename()
             .filter(|_| self.is_named && self.is_at_end() && self.file.is_none());
         match named {
-            Some(file) => self.r.settle_filename(file),
+            Some(file) => self.r.set_canonical_filename(file),
             None => {
                 self.link = self.link_above();
                 self.file_here();
@@ -628,7 +632,7 @@ impl<'r> Way<'r> {
                     if file.as_bytes().is_empty() {
                         file.push(b"/");
                     }
-                    self.r.settle_filename(file.finish());
+                    self.r.set_canonical_filename(file.finish());
                 }
             }
         }

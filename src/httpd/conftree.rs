@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::iter::successors;
 use std::ptr::{null, null_mut};
 
-use super::dir_config::{Kind, Section};
+use super::dir_config::{Section, SectionKind};
 use super::pool::{OwnPool, Pool};
 use super::raw;
 use super::server::Server;
@@ -132,7 +132,9 @@ impl<'c> Sources<'c> {
 
         let mut sources = HashMap::new();
         let mut note = |server, nodes, sections: Vec<Section<'c>>| {
-            let sections = sections.into_iter().filter(|s| s.kind() != Kind::Regex);
+            let sections = sections
+                .into_iter()
+                .filter(|s| s.kind() != SectionKind::Regex);
             let sections = sections.map(|section| (key(section.name()), section));
             for (node, section) in pairs(nodes, sections.collect()) {
                 sources.insert(section, (server, node));

@@ -7,9 +7,9 @@ use std::ptr::{self, NonNull};
 
 use realdoc_core::paths::strip_dir;
 
+use super::module::{self, Loaded};
 use super::pool::Pool;
-use super::{module, raw};
-use crate::pin::Link;
+use super::raw;
 
 /// A vector of per-directory configuration (`ap_conf_vector_t`) that lives for `'c`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +22,7 @@ pub(crate) struct DirConfig<'c> {
 impl<'c> DirConfig<'c> {
     /// # Safety
     /// `raw` is such a vector, made by httpd after it had loaded the module; it lives for
-    /// `'c` and is not written meanwhile but by [`set_found_by`](Self::set_found_by).
+    /// `'c` and is not written meanwhile.
     pub(super) unsafe fn from_raw(raw: NonNull<raw::ap_conf_vector_t>) -> Self {
         let life = PhantomData;
         DirConfig { raw, life }
@@ -41,6 +41,22 @@ impl<'c> DirConfig<'c> {
         }
     }
 
+    /// [`merge`](Self::merge), where what the module `M` keeps with the result is what `change` makes of
+    /// what httpd's merge gives it.
+    pub(crate) fn merge_with<M: Loaded>(
+        self,
+        pool: Pool<'c>,
+        add: DirConfig<'c>,
+        change: impl FnOnce(M::Directory<'c>) -> M::Directory<'c>,
+    ) -> DirConfig<'c> {
+        let merged = self.merge(pool, add);
+        let directory = module::put_directory::<M>(pool, change(merged.state::<M>()));
+        // SAFETY: the vector was just made, in this pool, and nobody else knows it yet; the slot is the
+        // module's, and what it gets lives as long.
+        unsafe { *module::slot::<M>(merged.as_ptr()) = directory };
+        merged
+    }
+
     /// An empty one.
     pub(crate) fn empty(pool: Pool<'c>) -> DirConfig<'c> {
         // SAFETY: the pool is alive; httpd never answers with null, it ends when memory is out.
@@ -51,19 +67,11 @@ impl<'c> DirConfig<'c> {
         }
     }
 
-    /// The link by whose name the directory was found; merges hand it on.
-    pub(crate) fn found_by(self) -> Option<&'c Link<'c>> {
-        // SAFETY: only `set_found_by` writes our slot of these vectors; what is merged from
-        // them lives in the pool of the same request or of one that came from it.
-        unsafe { (*module::slot(self.as_ptr())).cast::<Link<'c>>().as_ref() }
-    }
-
-    /// To be called only for a configuration that the caller has just [merged](Self::merge), which nobody
-    /// else knows yet.
-    pub(crate) fn set_found_by(self, link: Option<&'c Link<'c>>) {
-        let link = link.map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: the slot is ours in every vector, and nobody reads it yet.
-        unsafe { *module::slot(self.as_ptr()) = link.cast_mut().cast() }
+    /// What the module `M` keeps with it.
+    pub(crate) fn state<M: Loaded>(self) -> M::Directory<'c> {
+        // SAFETY: only `module` and `merge_with` write this slot of such a vector, with what lives as
+        // long as the vector.
+        unsafe { module::directory::<M>(*module::slot::<M>(self.as_ptr())) }
     }
 
     /// Core's part; null where a configuration holds none of core's directives.
@@ -94,7 +102,7 @@ pub(crate) struct Section<'c>(DirConfig<'c>);
 
 /// How a section says where it applies.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SectionKind {
     /// `<Directory "/path">`
     Path,
     /// `<Directory "/path/*">`
@@ -123,16 +131,16 @@ impl<'c> Section<'c> {
         unsafe { (*self.core()).d_components }
     }
 
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> SectionKind {
         // SAFETY: as above.
         unsafe {
             let core = self.core();
             if !(*core).r.is_null() {
-                Kind::Regex
+                SectionKind::Regex
             } else if raw::core_dir_config::d_is_fnmatch_raw(core) != 0 {
-                Kind::Pattern
+                SectionKind::Pattern
             } else {
-                Kind::Path
+                SectionKind::Path
             }
         }
     }
@@ -141,9 +149,9 @@ impl<'c> Section<'c> {
     pub(crate) fn applies_to(self, dir: &CStr) -> bool {
         self.components() == 0
             || match self.kind() {
-                Kind::Path => self.name() == dir,
-                Kind::Pattern => matches_pattern(self.name(), dir),
-                Kind::Regex => false,
+                SectionKind::Path => self.name() == dir,
+                SectionKind::Pattern => matches_pattern(self.name(), dir),
+                SectionKind::Regex => false,
             }
     }
 
@@ -151,11 +159,11 @@ impl<'c> Section<'c> {
     pub(crate) fn applies_on_the_way_to(self, dir: &CStr) -> bool {
         let with_slash = || CString::new([dir.to_bytes(), b"/"].concat()).unwrap_or_default();
         match self.kind() {
-            Kind::Path => strip_dir(dir.to_bytes(), self.name().to_bytes()).is_some(),
-            Kind::Regex => [dir, &with_slash()]
+            SectionKind::Path => strip_dir(dir.to_bytes(), self.name().to_bytes()).is_some(),
+            SectionKind::Regex => [dir, &with_slash()]
                 .into_iter()
                 .any(|name| self.matches(name, |_, _| {})),
-            Kind::Pattern => {
+            SectionKind::Pattern => {
                 let name = with_slash();
                 let name = name.to_bytes();
                 (1..=name.len())

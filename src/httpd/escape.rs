@@ -26,8 +26,8 @@ impl Pool<'_> {
         }
     }
 
-    /// A moment, as mod_status writes it.
-    pub(crate) fn date(self, moment: realdoc_core::Micros) -> String {
+    /// A moment, in microseconds since 1970, as mod_status writes it.
+    pub(crate) fn date(self, moment: i64) -> String {
         let format = c"%A, %d-%b-%Y %H:%M:%S %Z";
         // SAFETY: httpd reads the format, and makes a text in the pool.
         unsafe {

@@ -1,22 +1,24 @@
 //! httpd's hooks, with safe functions.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
-use super::boundary::boundary;
+use super::module::Module;
+use super::panic::catch_panic;
 use super::pool::Pool;
 use super::raw;
 use super::request::Request;
 use super::server::Server;
 
-/// What a hook tells httpd: OK, DECLINED or an HTTP status.
+/// What a hook returns to httpd: OK, DECLINED or an HTTP status.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Answer(pub(super) c_int);
 
 impl Answer {
-    /// Go on with the next module's.
+    /// httpd goes on with the next module's hook.
     pub(crate) const DECLINED: Answer = Answer(raw::DECLINED);
-    /// It is done.
+    /// It is done: of most hooks httpd calls no other module's.
     pub(crate) const OK: Answer = Answer(raw::OK as c_int);
     /// The request ends with 403.
     pub(crate) const FORBIDDEN: Answer = Answer(raw::HTTP_FORBIDDEN as c_int);
@@ -28,16 +30,48 @@ impl Answer {
 
 /// When a hook runs among those of other modules (apr_hooks.h).
 #[derive(Clone, Copy)]
-pub(crate) struct Order(c_int);
-
-impl Order {
-    pub(crate) const REALLY_FIRST: Order = Order(raw::APR_HOOK_REALLY_FIRST);
-    pub(crate) const MIDDLE: Order = Order(raw::APR_HOOK_MIDDLE as c_int);
-    /// Before core's own, which run at REALLY_LAST.
-    pub(crate) const BEFORE_CORE: Order = Order(raw::APR_HOOK_REALLY_LAST as c_int - 1);
+pub(crate) struct Order {
+    position: c_int,
+    after: &'static [&'static CStr],
+    before: &'static [&'static CStr],
 }
 
-/// mod_proxy's hook and how it is registered (mod_proxy.h), but for types that are not ours to look into.
+#[allow(dead_code)] // Not all of them are in use at all times.
+impl Order {
+    pub(crate) const REALLY_FIRST: Order = Order::at(raw::APR_HOOK_REALLY_FIRST);
+    pub(crate) const FIRST: Order = Order::at(raw::APR_HOOK_FIRST as c_int);
+    pub(crate) const MIDDLE: Order = Order::at(raw::APR_HOOK_MIDDLE as c_int);
+    pub(crate) const REALLY_LAST: Order = Order::at(raw::APR_HOOK_REALLY_LAST as c_int);
+    /// Before core's own, which run at REALLY_LAST.
+    pub(crate) const BEFORE_CORE: Order = Order::at(raw::APR_HOOK_REALLY_LAST as c_int - 1);
+
+    const fn at(position: c_int) -> Order {
+        Order {
+            position,
+            after: &[],
+            before: &[],
+        }
+    }
+
+    /// After the hooks of these modules, named by their source files.
+    pub(crate) const fn after(self, modules: &'static [&'static CStr]) -> Order {
+        Order {
+            after: modules,
+            ..self
+        }
+    }
+
+    /// Before the hooks of these modules.
+    pub(crate) const fn before(self, modules: &'static [&'static CStr]) -> Order {
+        Order {
+            before: modules,
+            ..self
+        }
+    }
+}
+
+/// mod_proxy's hook, and the function that registers it (mod_proxy.h). Of the types that are mod_proxy's
+/// own only the pointers matter.
 type ProxyHook = unsafe extern "C" fn(
     worker: *mut c_void,
     balancer: *mut c_void,
@@ -48,8 +82,12 @@ type ProxyHook = unsafe extern "C" fn(
 type RegisterProxyHook =
     unsafe extern "C" fn(Option<ProxyHook>, *const *const c_char, *const *const c_char, c_int);
 
-/// Where a module hangs in its functions while httpd registers them.
-pub(crate) struct Hooks(());
+/// Registers functions of the module `M` with httpd's hooks.
+pub(crate) struct Hooks<'p, M> {
+    /// The configuration's. At a restart it is cleared, and the hooks are registered again.
+    pool: Pool<'p>,
+    module: PhantomData<M>,
+}
 
 /// A function of a request hook. Functions and closures without captures have no size
 /// and can be called from nothing but their type, which an `extern "C"` function can carry.
@@ -59,21 +97,21 @@ pub(crate) trait RequestHook:
 }
 impl<F: Fn(Request<'_>) -> Answer + Copy + Send + Sync + 'static> RequestHook for F {}
 
-/// The value of a type without size. [`Hooks`]' methods are given one, so it exists.
-fn conjure<F: Copy + Send + Sync + 'static>() -> F {
+/// The value of a type without size. One exists: it was given to a method of [`Hooks`].
+fn zst_instance<F: Copy + Send + Sync + 'static>() -> F {
     const { assert!(size_of::<F>() == 0, "a hook must not capture anything") };
     // SAFETY: reading a value without size from a dangling, aligned pointer reads
     // nothing (std::ptr), and F is Copy, so that one value stands for all.
     unsafe { NonNull::<F>::dangling().read() }
 }
 
-/// A request hook's way into Rust.
+/// Calls a function of a request hook.
 ///
 /// # Safety
 /// `r` is what httpd hands to a request hook.
-unsafe fn enter<F: RequestHook>(
+unsafe fn call<F: RequestHook>(
     name: &'static str,
-    after_panic: Answer,
+    on_panic: Answer,
     r: *mut raw::request_rec,
 ) -> c_int {
     let Some(r) = NonNull::new(r) else {
@@ -81,34 +119,47 @@ unsafe fn enter<F: RequestHook>(
     };
     // SAFETY: httpd hands a hook a request with a server.
     let server = unsafe { r.as_ref().server };
-    boundary(name, server, after_panic.0, || {
+    catch_panic(name, server, on_panic.0, || {
         // SAFETY: httpd hands a hook a request that it has set up, and waits for the
         // hook's end; a request is one thread's at a time.
-        conjure::<F>()(unsafe { Request::from_raw(r) }).0
+        zst_instance::<F>()(unsafe { Request::from_raw(r) }).0
     })
 }
 
 macro_rules! request_hooks {
-    ($($(#[$doc:meta])* $name:ident => $register:ident, $after_panic:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident => $register:ident, $on_panic:ident;)+) => {
         $(
             $(#[$doc])*
             pub(crate) fn $name<F: RequestHook>(&self, _: F, order: Order) {
                 unsafe extern "C" fn hook<F: RequestHook>(r: *mut raw::request_rec) -> c_int {
                     // SAFETY: httpd calls this as a request hook.
-                    unsafe { enter::<F>(stringify!($name), Answer::$after_panic, r) }
+                    unsafe { call::<F>(stringify!($name), Answer::$on_panic, r) }
                 }
-                // SAFETY: only `register` makes `Hooks`, while httpd registers ours.
-                unsafe { raw::$register(Some(hook::<F>), null(), null(), order.0) }
+                let (after, before) = (self.names(order.after), self.names(order.before));
+                // SAFETY: `Hooks` is made only while httpd has hooks registered.
+                unsafe { raw::$register(Some(hook::<F>), after, before, order.position) }
             }
         )+
     };
 }
 
-impl Hooks {
+#[allow(dead_code)] // As above.
+impl<'p, M: Module> Hooks<'p, M> {
     /// # Safety
-    /// To be called only while httpd runs the module's register_hooks.
-    pub(super) unsafe fn new() -> Self {
-        Hooks(())
+    /// To be called only while httpd runs register_hooks or pre_config, with the configuration's pool.
+    pub(super) unsafe fn new(pool: Pool<'p>) -> Self {
+        let module = PhantomData;
+        Hooks { pool, module }
+    }
+
+    /// An array as httpd reads it: it ends with null.
+    fn names(&self, modules: &[&'static CStr]) -> *const *const c_char {
+        if modules.is_empty() {
+            return null();
+        }
+        let name = |i| modules.get(i).map_or(null(), |name: &&CStr| name.as_ptr());
+        let names = (0..modules.len() + 1).map(name);
+        self.pool.put_all(names).as_ptr()
     }
 
     request_hooks! {
@@ -119,31 +170,50 @@ impl Hooks {
         /// From the file name to its directory's configuration. A panic ends the request: without us
         /// httpd would serve the release by sections that do not know of the link.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
+        /// The request has its file and configuration, and may be served: the last changes to it. A
+        /// panic ends the request, which may be half changed.
+        fixups => ap_hook_fixups, SERVER_ERROR;
     }
 
-    /// mod_proxy has a request whose server it knows, before it sends it on. Where mod_proxy is not loaded `f`
-    /// is never called.
-    pub(crate) fn proxy_pre_request<F: RequestHook>(&self, _: F) {
-        // The module may be linked with nothing of mod_proxy's, which need not be there; whether it is, is known
-        // when all modules are loaded.
-        unsafe extern "C" fn register<F: RequestHook>(
+    /// httpd has read the text of the configuration, as a tree, and is about to set the directives.
+    /// `f` registers the hooks that this configuration needs.
+    pub(crate) fn pre_config<F>(&self, _: F)
+    where
+        F: Fn(&Hooks<'_, M>, Pool<'_>) + Copy + Send + Sync + 'static,
+    {
+        unsafe extern "C" fn hook<M: Module, F>(
+            pconf: *mut raw::apr_pool_t,
             _: *mut raw::apr_pool_t,
-            _: *mut raw::apr_pool_t,
-            _: *mut raw::apr_pool_t,
-        ) -> c_int {
-            boundary("pre_config", null(), raw::OK as c_int, || {
-                // SAFETY: httpd loads modules with RTLD_GLOBAL; the function is what mod_proxy.h declares by
-                // APR_DECLARE_EXTERNAL_HOOK.
-                unsafe {
-                    let found = libc::dlsym(libc::RTLD_DEFAULT, c"proxy_hook_pre_request".as_ptr());
-                    if !found.is_null() {
-                        let register: RegisterProxyHook = std::mem::transmute(found);
-                        register(Some(hook::<F>), null(), null(), Order::REALLY_FIRST.0);
-                    }
-                }
-                raw::OK as c_int
-            })
+            ptemp: *mut raw::apr_pool_t,
+        ) -> c_int
+        where
+            F: Fn(&Hooks<'_, M>, Pool<'_>) + Copy + Send + Sync + 'static,
+        {
+            // SAFETY: httpd hands over the configuration's pool, and one that it clears when it has read the
+            // configuration. One thread runs. The variable names the module that is registering hooks;
+            // others order theirs by it.
+            unsafe {
+                let others = raw::apr_hook_debug_current;
+                raw::apr_hook_debug_current = M::NAME.as_ptr();
+                catch_panic("pre_config", null(), (), || {
+                    let hooks = Hooks::new(Pool::from_raw(pconf));
+                    zst_instance::<F>()(&hooks, Pool::from_raw(ptemp));
+                });
+                raw::apr_hook_debug_current = others;
+            }
+            raw::OK as c_int
         }
+        // SAFETY: as for the request hooks.
+        unsafe {
+            let order = raw::APR_HOOK_MIDDLE as c_int;
+            raw::ap_hook_pre_config(Some(hook::<M, F>), null(), null(), order);
+        }
+    }
+
+    /// mod_proxy has a request whose server it knows, before it sends it on. To be registered in
+    /// [`pre_config`](Self::pre_config), when all modules are loaded. Where mod_proxy is not, `f` is never
+    /// called.
+    pub(crate) fn proxy_pre_request<F: RequestHook>(&self, _: F) {
         unsafe extern "C" fn hook<F: RequestHook>(
             _: *mut c_void,
             _: *mut c_void,
@@ -152,12 +222,16 @@ impl Hooks {
             _: *mut c_void,
         ) -> c_int {
             // SAFETY: mod_proxy calls this with a request that it handles.
-            unsafe { enter::<F>("proxy_pre_request", Answer::SERVER_ERROR, r) }
+            unsafe { call::<F>("proxy_pre_request", Answer::SERVER_ERROR, r) }
         }
-        // SAFETY: as for the request hooks.
+        // SAFETY: httpd loads modules with RTLD_GLOBAL; the function is what mod_proxy.h declares by
+        // APR_DECLARE_EXTERNAL_HOOK.
         unsafe {
-            let order = raw::APR_HOOK_MIDDLE as c_int;
-            raw::ap_hook_pre_config(Some(register::<F>), null(), null(), order);
+            let found = libc::dlsym(libc::RTLD_DEFAULT, c"proxy_hook_pre_request".as_ptr());
+            if !found.is_null() {
+                let register: RegisterProxyHook = std::mem::transmute(found);
+                register(Some(hook::<F>), null(), null(), raw::APR_HOOK_REALLY_FIRST);
+            }
         }
     }
 
@@ -171,11 +245,11 @@ impl Hooks {
             main: *mut raw::server_rec,
         ) -> c_int {
             // SAFETY: httpd calls this as such a hook.
-            unsafe { enter_config::<F>("post_config", pconf, main) };
+            unsafe { call_config::<F>("post_config", pconf, main) };
             raw::OK as c_int
         }
         // SAFETY: as for the request hooks.
-        unsafe { raw::ap_hook_post_config(Some(hook::<F>), null(), null(), order.0) }
+        unsafe { raw::ap_hook_post_config(Some(hook::<F>), null(), null(), order.position) }
     }
 
     /// The configuration has been read, and only that was wanted (`httpd -t`).
@@ -185,10 +259,10 @@ impl Hooks {
             main: *mut raw::server_rec,
         ) {
             // SAFETY: httpd calls this as such a hook.
-            unsafe { enter_config::<F>("test_config", pconf, main) };
+            unsafe { call_config::<F>("test_config", pconf, main) };
         }
         // SAFETY: as for the request hooks.
-        unsafe { raw::ap_hook_test_config(Some(hook::<F>), null(), null(), Order::MIDDLE.0) }
+        unsafe { raw::ap_hook_test_config(Some(hook::<F>), null(), null(), Order::MIDDLE.position) }
     }
 
     /// httpd is about to serve, and begins its scoreboard anew: at its start, and after a restart that is not
@@ -198,34 +272,34 @@ impl Hooks {
             _: *mut raw::apr_pool_t,
             _: raw::ap_scoreboard_e,
         ) -> c_int {
-            boundary("pre_mpm", null(), (), conjure::<F>());
+            catch_panic("pre_mpm", null(), (), zst_instance::<F>());
             raw::OK as c_int
         }
         // SAFETY: as for the request hooks.
-        unsafe { raw::ap_hook_pre_mpm(Some(hook::<F>), null(), null(), Order::MIDDLE.0) }
+        unsafe { raw::ap_hook_pre_mpm(Some(hook::<F>), null(), null(), Order::MIDDLE.position) }
     }
 
     /// mod_status makes its page. Where it is not loaded `f` is never called.
     pub(crate) fn status<F>(&self, _: F)
     where
-        F: Fn(Request<'_>, Audience) + Copy + Send + Sync + 'static,
+        F: Fn(Request<'_>, StatusFormat) + Copy + Send + Sync + 'static,
     {
         unsafe extern "C" fn hook<F>(r: *mut raw::request_rec, flags: c_int) -> c_int
         where
-            F: Fn(Request<'_>, Audience) + Copy + Send + Sync + 'static,
+            F: Fn(Request<'_>, StatusFormat) + Copy + Send + Sync + 'static,
         {
-            let audience = match flags & raw::AP_STATUS_SHORT as c_int {
-                0 => Audience::Human,
-                _ => Audience::Program,
+            let format = match flags & raw::AP_STATUS_SHORT as c_int {
+                0 => StatusFormat::Html,
+                _ => StatusFormat::Auto,
             };
             let Some(r) = NonNull::new(r) else {
                 return raw::DECLINED;
             };
             // SAFETY: mod_status hands over the request that it answers, which has a server.
             let server = unsafe { r.as_ref().server };
-            boundary("status_hook", server, raw::DECLINED, || {
+            catch_panic("status_hook", server, raw::DECLINED, || {
                 // SAFETY: the request is this thread's until the hook's end.
-                conjure::<F>()(unsafe { Request::from_raw(r) }, audience);
+                zst_instance::<F>()(unsafe { Request::from_raw(r) }, format);
                 raw::OK as c_int
             })
         }
@@ -238,18 +312,17 @@ impl Hooks {
                 unsafe extern "C" fn(),
             >(hook);
             let name = c"status_hook".as_ptr();
-            raw::apr_optional_hook_add(name, Some(hook), null(), null(), Order::MIDDLE.0);
+            raw::apr_optional_hook_add(name, Some(hook), null(), null(), Order::MIDDLE.position);
         }
     }
 }
 
-/// For whom mod_status makes its page.
+/// How mod_status writes its page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    /// In HTML.
-    Human,
+pub(crate) enum StatusFormat {
+    Html,
     /// `?auto`: in lines of `name: value`.
-    Program,
+    Auto,
 }
 
 /// A function of a hook for the whole configuration; see [`RequestHook`].
@@ -259,20 +332,20 @@ pub(crate) trait ConfigHook:
 }
 impl<F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static> ConfigHook for F {}
 
-/// Such a hook's way into Rust.
+/// Calls such a function.
 ///
 /// # Safety
 /// `pconf` and `main` are what httpd hands to such a hook.
-unsafe fn enter_config<F: ConfigHook>(
+unsafe fn call_config<F: ConfigHook>(
     name: &'static str,
     pconf: *mut raw::apr_pool_t,
     main: *mut raw::server_rec,
 ) {
-    boundary(name, main, (), || {
+    catch_panic(name, main, (), || {
         // SAFETY: httpd hands over its configuration pool and its main server,
         // which both live until the next reading of the configuration.
         let (pool, main) = unsafe { (Pool::from_raw(pconf), Server::from_raw(main)) };
-        conjure::<F>()(pool, main);
+        zst_instance::<F>()(pool, main);
     });
 }
 
@@ -289,9 +362,9 @@ pub(crate) fn is_defined(name: &CStr) -> bool {
     unsafe { raw::ap_exists_config_define(name.as_ptr()) != 0 }
 }
 
-/// Whether httpd reads the configuration for the first of the two times at its start:
-/// only to see that it can.
-pub(crate) fn is_rehearsal() -> bool {
+/// Whether httpd reads the configuration for the first of the two times at its start, only to see
+/// whether it is valid.
+pub(crate) fn is_preflight() -> bool {
     // SAFETY: it reads a number of httpd's.
     let state = unsafe { raw::ap_state_query(raw::AP_SQ_MAIN_STATE as c_int) };
     state == raw::AP_SQ_MS_CREATE_PRE_CONFIG as c_int

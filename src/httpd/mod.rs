@@ -1,11 +1,10 @@
-//! httpd, as the module sees it: the only place that knows C.
+//! httpd's API, as safe Rust: the only folder that knows C.
 //!
-//! Everything outside of this folder is safe Rust over [`Request`], [`Server`],
-//! [`Pool`] and [`log!`]. The rules that hold across its files stand in
-//! SAFETY.md.
+//! It serves any [`Module`] and knows none. What the rest of the crate needs of httpd it gets
+//! from [`Request`], [`Server`], [`Pool`] and [`log!`]. The invariants that hold across files are
+//! in SAFETY.md.
 
 mod auth;
-mod boundary;
 mod command;
 mod conftree;
 mod dir_config;
@@ -14,6 +13,8 @@ mod escape;
 mod faults;
 mod hooks;
 mod log;
+mod module;
+mod panic;
 mod path;
 mod pool;
 mod request;
@@ -22,23 +23,20 @@ mod server;
 mod shared;
 
 pub(crate) use auth::is_per_config as auth_is_per_config;
-pub(crate) use command::{Command, Directive, Takes};
+pub(crate) use command::{Args, Command, Directive, command_table};
 pub(crate) use conftree::regex_mappings;
-pub(crate) use dir_config::{DirConfig, Kind, Options, Section, Symlinks, matches_pattern};
-#[cfg(feature = "test-hooks")]
-pub(crate) use faults::{HangingFs, wait_at_gate};
-pub(crate) use hooks::{Answer, Audience, Hooks, Order, is_defined, is_first_start, is_rehearsal};
+pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, Symlinks, matches_pattern};
+pub(crate) use hooks::{
+    Answer, Hooks, Order, StatusFormat, is_defined, is_first_start, is_preflight,
+};
 pub(crate) use log::{Level, Log, log};
-pub(crate) use module::is_loaded;
+pub(crate) use module::{Loaded, Module, Record, export_module, is_loaded};
 pub(crate) use path::{PoolPath, PoolVec};
 pub(crate) use pool::Pool;
 pub(crate) use request::{File, FileType, Request};
-pub(crate) use rerun::Reruns;
+pub(crate) use rerun::RebasedSections;
 pub(crate) use server::{Server, ServerId};
 pub(crate) use shared::retained_slice;
-
-#[doc(hidden)]
-pub(crate) mod module;
 
 /// bindgen's view of httpd's headers.
 #[allow(

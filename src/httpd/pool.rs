@@ -45,7 +45,7 @@ impl<'p> Pool<'p> {
             // SAFETY: `data` is the leaked box that `keep` registered with this very
             // function, and APR runs a cleanup once. Nobody else in this process can
             // hold the value any longer: its `'p` is over.
-            super::boundary::boundary("a pool's cleanup", std::ptr::null(), (), || unsafe {
+            super::panic::catch_panic("a pool's cleanup", std::ptr::null(), (), || unsafe {
                 if (*owned).pid == process::id() {
                     drop(Box::from_raw(owned));
                 }
@@ -115,18 +115,18 @@ impl<'p> Pool<'p> {
     }
 
     /// `path`, an absolute one, as httpd spells paths: without empty, `.` and `..` components, by text.
-    pub(crate) fn clean(self, path: &CStr) -> Option<&'p CStr> {
-        let mut clean = std::ptr::null_mut();
+    pub(crate) fn canonicalize(self, path: &CStr) -> Option<&'p CStr> {
+        let mut canonical = std::ptr::null_mut();
         // SAFETY: the pool is alive; APR reads the path, and makes a new one in the pool.
         unsafe {
             let status = raw::apr_filepath_merge(
-                &raw mut clean,
+                &raw mut canonical,
                 std::ptr::null(),
                 path.as_ptr(),
                 raw::APR_FILEPATH_NOTRELATIVE as raw::apr_int32_t,
                 self.raw,
             );
-            (status == 0 && !clean.is_null()).then(|| CStr::from_ptr(clean))
+            (status == 0 && !canonical.is_null()).then(|| CStr::from_ptr(canonical))
         }
     }
 
@@ -144,7 +144,7 @@ impl<'p> Pool<'p> {
     pub(super) fn hold<T: Send + Sync + 'static>(self, value: Arc<T>) -> &'p T {
         unsafe extern "C" fn let_go<T>(value: *mut c_void) -> raw::apr_status_t {
             // SAFETY: it is what `hold` registered with this very function; APR runs a cleanup once.
-            super::boundary::boundary("a pool's cleanup", std::ptr::null(), (), || unsafe {
+            super::panic::catch_panic("a pool's cleanup", std::ptr::null(), (), || unsafe {
                 drop(Arc::from_raw(value.cast::<T>()));
             });
             0

@@ -4,15 +4,13 @@ use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-use realdoc_core::Micros;
-
 use super::dir_config::{DirConfig, Options};
 use super::hooks::Answer;
+use super::module::{self, Loaded};
 use super::path::PoolPath;
 use super::pool::Pool;
+use super::raw;
 use super::server::Server;
-use super::{module, raw};
-use crate::pin::Visit;
 
 /// A request that lives for `'r`, with its pool.
 #[derive(Clone, Copy)]
@@ -48,8 +46,8 @@ impl<'r> Request<'r> {
         unsafe { Server::from_raw(raw::ap_server_conf) }
     }
 
-    /// When httpd began to read the request.
-    pub(crate) fn time(self) -> Micros {
+    /// When httpd began to read the request, in microseconds since 1970.
+    pub(crate) fn time(self) -> i64 {
         // SAFETY: the request is alive.
         unsafe { (*self.as_ptr()).request_time }
     }
@@ -72,22 +70,22 @@ impl<'r> Request<'r> {
         unsafe { Pool::from_raw((*self.as_ptr()).pool) }
     }
 
-    /// What we keep with the request.
-    pub(crate) fn visit(self) -> Option<&'r Visit<'r>> {
-        // SAFETY: only `set_visit` writes our slot of a request's vector, with what
+    /// What the module `M` keeps with the request.
+    pub(crate) fn state<M: Loaded>(self) -> Option<&'r M::Request<'r>> {
+        // SAFETY: only `set_state` writes this slot of a request's vector, with what
         // lives as long as this request.
         unsafe {
-            let slot = module::slot((*self.as_ptr()).request_config);
-            (*slot).cast::<Visit<'r>>().as_ref()
+            let slot = module::slot::<M>((*self.as_ptr()).request_config);
+            (*slot).cast::<M::Request<'r>>().as_ref()
         }
     }
 
-    /// Gives the request what we keep with it.
-    pub(crate) fn set_visit(self, visit: &'r Visit<'r>) {
-        // SAFETY: the slot is ours. httpd takes a mutable pointer, nobody writes by it.
+    /// Gives the request what the module `M` keeps with it.
+    pub(crate) fn set_state<M: Loaded>(self, state: &'r M::Request<'r>) {
+        // SAFETY: the slot is the module's. httpd takes a mutable pointer, nobody writes by it.
         unsafe {
-            let slot = module::slot((*self.as_ptr()).request_config);
-            *slot = std::ptr::from_ref(visit).cast::<c_void>().cast_mut();
+            let slot = module::slot::<M>((*self.as_ptr()).request_config);
+            *slot = std::ptr::from_ref(state).cast::<c_void>().cast_mut();
         }
     }
 
@@ -147,7 +145,7 @@ impl<'r> Request<'r> {
     }
 
     /// Maps the request to another file, of which nothing is known yet.
-    pub(crate) fn lead_to(self, file: &'r CStr) {
+    pub(crate) fn set_filename(self, file: &'r CStr) {
         let r = self.as_ptr();
         let file = file.as_ptr().cast_mut();
         // SAFETY: the request is alive, and the string lives as long. httpd tells by comparing the
@@ -205,7 +203,7 @@ impl<'r> Request<'r> {
     }
 
     /// The file's name is final and canonical.
-    pub(crate) fn settle_filename(self, file: &'r CStr) {
+    pub(crate) fn set_canonical_filename(self, file: &'r CStr) {
         let file = file.as_ptr().cast_mut();
         // SAFETY: the request is alive, and the string lives as long.
         unsafe {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::conftree::{Node, Sources};
-use super::dir_config::{DirConfig, Kind, Section};
+use super::dir_config::{DirConfig, Section, SectionKind};
 use super::module::{linked, slot_of};
 use super::pool::{OwnPool, Pool};
 use super::raw;
@@ -27,23 +27,23 @@ use super::server::Server;
 /// Its directives can be run again, in any thread: they write to nothing but that part.
 /// mod_lua is not one of them: it never looks at the path that it remembers, and writes to
 /// what all threads share.
-struct Rememberer {
+struct PathBoundModule {
     name: &'static CStr,
     /// Whether a path that is a pattern counts, too. mod_rewrite compares it with the file name
     /// byte by byte, in vain; to mod_dav it is just a name.
     uses_patterns: bool,
 }
 
-const REMEMBERERS: [Rememberer; 3] = [
-    Rememberer {
+const PATH_BOUND_MODULES: [PathBoundModule; 3] = [
+    PathBoundModule {
         name: c"mod_rewrite.c",
         uses_patterns: false,
     },
-    Rememberer {
+    PathBoundModule {
         name: c"mod_autoindex.c",
         uses_patterns: true,
     },
-    Rememberer {
+    PathBoundModule {
         name: c"mod_dav.c",
         uses_patterns: false,
     },
@@ -58,26 +58,26 @@ const SECTIONS: [&CStr; 5] = [c"<Files", c"<FilesMatch", c"<If", c"<ElseIf", c"<
 /// The `<Directory>` sections that cannot be applied to another path as they are.
 ///
 /// It lives with the configuration: what it holds points into it.
-pub(crate) struct Reruns(HashMap<*const raw::ap_conf_vector_t, Rerun>);
+pub(crate) struct RebasedSections(HashMap<*const raw::ap_conf_vector_t, RebasedSection>);
 
-struct Rerun {
+struct RebasedSection {
     server: *mut raw::server_rec,
     /// The modules that remember the section's path.
     modules: Vec<*const raw::module>,
     /// The first of the section's directives of these modules.
     directives: *const raw::ap_directive_t,
     /// What was made last, most likely for the path that the next request asks for too.
-    last: ArcSwapOption<Made>,
+    last: ArcSwapOption<Rebased>,
 }
 
 // SAFETY: the pointers lead to the configuration and to copies of parts of it, to which nobody
 // writes after post_config.
-unsafe impl Send for Reruns {}
+unsafe impl Send for RebasedSections {}
 // SAFETY: as above.
-unsafe impl Sync for Reruns {}
+unsafe impl Sync for RebasedSections {}
 
 /// A section for another path.
-struct Made {
+struct Rebased {
     path: CString,
     config: NonNull<raw::ap_conf_vector_t>,
     /// Where `config` and all that is new in it lives.
@@ -85,9 +85,9 @@ struct Made {
 }
 
 // SAFETY: nobody writes to it, nor uses its pool, once it is made.
-unsafe impl Send for Made {}
+unsafe impl Send for Rebased {}
 // SAFETY: as above.
-unsafe impl Sync for Made {}
+unsafe impl Sync for Rebased {}
 
 /// A structure of httpd's that we make. What a newer httpd has added to it is zero.
 #[repr(C)]
@@ -96,7 +96,7 @@ struct Padded<T> {
     added: [usize; 16],
 }
 
-impl Reruns {
+impl RebasedSections {
     /// Those of all servers, for post_config; `pool` is the configuration's. Where directives
     /// cannot be run again, `tell` is told why, and the section stays as it is.
     pub(crate) fn find<'c>(
@@ -111,27 +111,27 @@ impl Reruns {
                 .get_or_init(|| Sources::find(main, pool))
                 .of(section)
         };
-        let rememberers = linked_rememberers();
+        let path_bound = linked_path_bound();
         let mut seen = HashSet::new();
-        let mut reruns = HashMap::new();
+        let mut rebased = HashMap::new();
         for server in main.all() {
             for section in server.sections().iter().copied() {
                 if !seen.insert(section) {
                     continue;
                 }
-                let modules = in_section(&rememberers, section);
+                let modules = in_section(&path_bound, section);
                 if modules.is_empty() {
                     continue;
                 }
-                match Rerun::of(section, modules, source, pool) {
-                    Ok(rerun) => {
-                        reruns.insert(section.config().as_ptr().cast_const(), rerun);
+                match RebasedSection::of(section, modules, source, pool) {
+                    Ok(found) => {
+                        rebased.insert(section.config().as_ptr().cast_const(), found);
                     }
                     Err(error) => tell(server, section, &error),
                 }
             }
         }
-        Reruns(reruns)
+        RebasedSections(rebased)
     }
 
     /// Whether there is anything to run again for `section`.
@@ -150,16 +150,16 @@ impl Reruns {
         path: &CStr,
         pool: Pool<'r>,
     ) -> Option<Result<DirConfig<'r>, String>> {
-        let rerun = self.0.get(&section.config().as_ptr().cast_const());
-        let rerun = rerun.filter(|_| section.name() != path)?;
-        let last = rerun.last.load_full();
+        let rebased = self.0.get(&section.config().as_ptr().cast_const());
+        let rebased = rebased.filter(|_| section.name() != path)?;
+        let last = rebased.last.load_full();
         let made = match last.filter(|made| made.path.as_c_str() == path) {
             Some(made) => made,
             // SAFETY: the section is alive, hence all of its configuration.
-            None => match unsafe { rerun.make(section.config().as_ptr(), path, pool) } {
+            None => match unsafe { rebased.make(section.config().as_ptr(), path, pool) } {
                 Ok(made) => {
                     let made = Arc::new(made);
-                    rerun.last.store(Some(Arc::clone(&made)));
+                    rebased.last.store(Some(Arc::clone(&made)));
                     made
                 }
                 Err(error) => return Some(Err(error)),
@@ -171,7 +171,7 @@ impl Reruns {
     }
 }
 
-impl Rerun {
+impl RebasedSection {
     fn of<'c>(
         section: Section<'c>,
         modules: Vec<*const raw::module>,
@@ -186,7 +186,7 @@ impl Rerun {
                 return Err(format!("its text has no directive of {}", name(*module)));
             }
         }
-        Ok(Rerun {
+        Ok(RebasedSection {
             server: server.as_ptr(),
             modules,
             directives: chain(&nodes, pool),
@@ -203,7 +203,7 @@ impl Rerun {
         section: *mut raw::ap_conf_vector_t,
         path: &CStr,
         like: Pool<'_>,
-    ) -> Result<Made, String> {
+    ) -> Result<Rebased, String> {
         let pool = OwnPool::new(like);
         // By a pool of its own for what is needed only now, modules see that this is no
         // .htaccess file (core.c, ap_check_cmd_context).
@@ -249,7 +249,7 @@ impl Rerun {
             for module in &self.modules {
                 *slot_of(*module, config) = *slot_of(*module, new.as_ptr());
             }
-            Ok(Made {
+            Ok(Rebased {
                 path: path.to_owned(),
                 config: NonNull::new_unchecked(config),
                 _pool: pool,
@@ -259,26 +259,26 @@ impl Rerun {
 }
 
 /// Those that httpd has loaded.
-fn linked_rememberers() -> Vec<(&'static Rememberer, *const raw::module)> {
-    REMEMBERERS
+fn linked_path_bound() -> Vec<(&'static PathBoundModule, *const raw::module)> {
+    PATH_BOUND_MODULES
         .iter()
-        .filter_map(|rememberer| Some((rememberer, linked(rememberer.name)?)))
+        .filter_map(|module| Some((module, linked(module.name)?)))
         .collect()
 }
 
-/// Those of `rememberers` that have a part in `section` which remembers its path and makes use of it.
+/// Those of `path_bound` that have a part in `section` which remembers its path and makes use of it.
 /// A section by a regex has no path.
 fn in_section(
-    rememberers: &[(&Rememberer, *const raw::module)],
+    path_bound: &[(&PathBoundModule, *const raw::module)],
     section: Section<'_>,
 ) -> Vec<*const raw::module> {
     let kind = section.kind();
-    rememberers
+    path_bound
         .iter()
-        .filter(|(rememberer, _)| match kind {
-            Kind::Path => true,
-            Kind::Pattern => rememberer.uses_patterns,
-            Kind::Regex => false,
+        .filter(|(module, _)| match kind {
+            SectionKind::Path => true,
+            SectionKind::Pattern => module.uses_patterns,
+            SectionKind::Regex => false,
         })
         .map(|(_, module)| *module)
         // SAFETY: httpd has loaded the module, and made the section later.

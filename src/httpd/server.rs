@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::dir_config::{DirConfig, Section};
-use super::{module, raw};
-use crate::config::ServerConfig;
+use super::module::{self, Loaded};
+use super::raw;
 
 /// A server that lives for `'s`.
 #[derive(Clone, Copy)]
@@ -58,23 +58,23 @@ impl<'s> Server<'s> {
         servers
     }
 
-    /// Our configuration for the server.
-    pub(crate) fn config(self) -> Option<&'s ServerConfig> {
-        // SAFETY: only `module` and `set_config` write our slot of a server's vector,
+    /// The configuration that the module `M` has for the server.
+    pub(crate) fn state<M: Loaded>(self) -> Option<&'s M::Server> {
+        // SAFETY: only `module` and `set_state` write this slot of a server's vector,
         // with a configuration that lives as long as the server.
         unsafe {
-            let slot = module::slot((*self.raw).module_config);
-            (*slot).cast::<ServerConfig>().as_ref()
+            let slot = module::slot::<M>((*self.raw).module_config);
+            (*slot).cast::<M::Server>().as_ref()
         }
     }
 
-    /// Replaces our configuration for this server, and for no other: before, a
-    /// virtual host without directives of ours has the main server's
+    /// Replaces the configuration that the module `M` has for this server, and for no other: before, a
+    /// virtual host without directives of the module has the main server's
     /// (ap_merge_server_configs, server/config.c). For post_config, when one thread runs.
-    pub(crate) fn set_config(self, config: &'s ServerConfig) {
-        // SAFETY: every server has a vector of its own, and this slot of it is ours.
+    pub(crate) fn set_state<M: Loaded>(self, config: &'s M::Server) {
+        // SAFETY: every server has a vector of its own, and this slot of it is the module's.
         unsafe {
-            let slot = module::slot((*self.raw).module_config);
+            let slot = module::slot::<M>((*self.raw).module_config);
             *slot = std::ptr::from_ref(config).cast_mut().cast();
         }
     }

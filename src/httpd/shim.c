@@ -1,4 +1,4 @@
-#include "shim.h"
+#include "../../include/shim.h"
 
 #include "http_config.h"
 #include "http_log.h"

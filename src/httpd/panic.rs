@@ -1,4 +1,4 @@
-//! The one boundary between Rust and httpd: no panic crosses it.
+//! No panic crosses from Rust into httpd.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -8,19 +8,18 @@ use super::log::{LogOf, log};
 use super::raw;
 
 thread_local! {
-    /// Where this thread panicked last. The panic hook knows it, the boundary does not.
+    /// Where this thread panicked last. Only the panic hook is told.
     static LOCATION: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Runs `f`. If it panics, writes one line that names `place` and answers `neutral`,
-/// with which httpd goes on as if the module were not there.
+/// Runs `f`. If it panics, logs one line that names `place`, and returns `on_panic`.
 ///
-/// The line goes to the log of `server`, which must be null or alive. Null, while the configuration is read:
-/// to what httpd's stderr is then.
-pub(super) fn boundary<T>(
+/// The line goes to the log of `server`, which must be alive, or null while the configuration is
+/// read: then the line goes to httpd's stderr.
+pub(super) fn catch_panic<T>(
     place: &'static str,
     server: *const raw::server_rec,
-    neutral: T,
+    on_panic: T,
     f: impl FnOnce() -> T,
 ) -> T {
     // Unwind safety: what a panic may leave half done is the request at hand. State
@@ -33,13 +32,13 @@ pub(super) fn boundary<T>(
     match answer {
         Ok(answer) => answer,
         Err(payload) => {
-            tell(place, server, payload);
-            neutral
+            log_panic(place, server, payload);
+            on_panic
         }
     }
 }
 
-/// Keeps the panic's location for [`boundary`] instead of printing it to stderr.
+/// Keeps the panic's location for [`catch_panic`] instead of printing it to stderr.
 pub(super) fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
@@ -49,7 +48,7 @@ pub(super) fn install_panic_hook() {
 }
 
 #[cold]
-fn tell(place: &str, server: *const raw::server_rec, payload: Box<dyn Any + Send>) {
+fn log_panic(place: &str, server: *const raw::server_rec, payload: Box<dyn Any + Send>) {
     let message = payload
         .downcast_ref::<&str>()
         .copied()
@@ -61,6 +60,6 @@ fn tell(place: &str, server: *const raw::server_rec, payload: Box<dyn Any + Send
         Error,
         "RD01: panic in {place}: {message}, at {location}; please report it as a bug"
     );
-    // Dropping a payload of an unknown kind could panic again, outside of any boundary.
+    // Dropping a payload of an unknown kind could panic again, where nothing catches it.
     std::mem::forget(payload);
 }
