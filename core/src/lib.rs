@@ -10,6 +10,7 @@
 //! - [`docroot`]: what a process knows of one docroot, and when it looks again.
 //! - [`figures`]: what is counted for the status page.
 //! - [`names`]: patterns and regexes in the configuration.
+//! - [`cursor`]: the way down to a file, along both names; [`symlinks`]: which ones it may follow.
 //! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
 //! - [`paths`]: paths as bytes.
 //! - [`settings`]: the values of the directives.
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cell;
+pub mod cursor;
 pub mod denials;
 pub mod docroot;
 pub mod figures;
@@ -30,6 +32,7 @@ pub mod regex;
 pub mod resolve;
 pub mod settings;
 pub mod switch;
+pub mod symlinks;
 mod sync;
 
 /// A moment or a span of time in microseconds, as httpd's `apr_time_t`.

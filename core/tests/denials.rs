@@ -1,5 +1,8 @@
 //! Denials by mod_rewrite that a release gets around, and the regexes in them.
 
+mod common;
+
+use common::cases;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -170,7 +173,7 @@ fn texts(len: usize) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(256))]
 
     /// What is said to match behind another beginning too does so, whatever follows.
     #[test]

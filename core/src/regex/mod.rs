@@ -50,6 +50,7 @@ impl Regex {
             reached: vec![false; self.program.len()],
             has_matched: false,
             depends_on_rest: false,
+            may_be_empty: false,
         };
         // A regex may begin to match anywhere.
         self.reach(0, &mut states, true, beginning.is_empty());
@@ -85,6 +86,8 @@ impl Regex {
                     places.push(place + 1);
                 }
                 Step::Match => states.has_matched = true,
+                // A `^` behind it would count.
+                Step::End if is_start => states.may_be_empty = is_end,
                 Step::Start | Step::End | Step::LookAhead | Step::Byte(_) => {}
             }
         }
@@ -97,6 +100,8 @@ pub struct States {
     reached: Vec<bool>,
     has_matched: bool,
     depends_on_rest: bool,
+    /// Nothing has been read, and that may be all.
+    may_be_empty: bool,
 }
 
 impl States {
@@ -107,6 +112,7 @@ impl States {
         let mut both = self.reached.iter().zip(&other.reached);
         !self.depends_on_rest
             && !other.depends_on_rest
+            && (other.may_be_empty || !self.may_be_empty)
             && (other.has_matched
                 || !self.has_matched && both.all(|(here, there)| *there || !*here))
     }
