@@ -1,25 +1,22 @@
 //! Setting up a server: its configuration, its directory, its start.
 
 use std::error::Error;
+use std::fmt;
 use std::fs::{self, OpenOptions, Permissions};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{fmt, io};
 
 use tempfile::TempDir;
 
 use crate::config::{Config, MIME_TYPES};
 use crate::group::Group;
 use crate::installation::Installation;
-use crate::log::ErrorLog;
+use crate::log::{ErrorLog, SERVES};
+use crate::ports::free_ports;
 use crate::releases::{make_dir, write_file};
 use crate::wait::{LIMIT, holds_within};
 use crate::{Module, Mpm, Server, processes};
-
-/// What httpd writes to its log when it serves, at the start and after each restart.
-pub(crate) const SERVES: &str = "resuming normal operations";
 
 /// A server that has not been started yet; made by [`Server::builder`].
 ///
@@ -166,7 +163,7 @@ impl Builder {
     ///
     /// When httpd neither serves nor ends.
     pub fn try_start(self) -> Result<Server, ConfigError> {
-        // Somebody else may take a port between our look and httpd's bind.
+        // Another process may take a port between our look and httpd's bind.
         const ATTEMPTS: usize = 5;
 
         let log = ErrorLog::new(self.home.error_log());
@@ -353,21 +350,6 @@ impl Home {
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
-}
-
-/// Loopback ports that nobody listens on.
-fn free_ports(count: usize) -> Vec<u16> {
-    let free = || -> io::Result<Vec<u16>> {
-        // All are held before any is given up, so that they differ.
-        let listeners: Vec<TcpListener> = (0..count)
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-            .collect::<io::Result<_>>()?;
-        listeners
-            .iter()
-            .map(|listener| Ok(listener.local_addr()?.port()))
-            .collect()
-    };
-    free().expect("loopback has free ports")
 }
 
 fn set_mode(path: &Path, mode: u32) {

@@ -78,8 +78,8 @@ impl Config {
              LogLevel {}\n\
              TypesConfig conf/mime.types\n\
              DocumentRoot htdocs\n\
-             Timeout 60\n\
-             KeepAliveTimeout 60\n\
+             Timeout 300\n\
+             KeepAliveTimeout 300\n\
              MaxKeepAliveRequests 0\n",
             root.display(),
             self.log_level(),

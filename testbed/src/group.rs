@@ -11,7 +11,7 @@ use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid,
 };
 
-use crate::wait::holds_within;
+use crate::wait::{LIMIT, holds_within};
 
 /// Ends process group `$1` and deletes directory `$2` once standard input ends, that is when this process has died without
 /// doing so itself: by a signal, Ctrl-C for one.
@@ -25,9 +25,6 @@ done
 kill -KILL "-$1"
 rm -rf "$2"
 "#;
-
-/// How long a process may take to end before it is killed.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running process that leads a process group of its own.
 #[derive(Debug)]
@@ -112,14 +109,14 @@ impl Group {
         result
     }
 
-    /// Ends the group, by TERM if that helps within a while, else by KILL. Says whether TERM was enough.
+    /// Ends the group, by TERM if that helps within [`LIMIT`], else by KILL. Says whether TERM was enough.
     pub(crate) fn end(&self) -> io::Result<bool> {
         self.signal(Signal::TERM)?;
-        if self.wait(PATIENCE)?.is_some() {
+        if self.wait(LIMIT)?.is_some() {
             return Ok(true);
         }
         self.signal(Signal::KILL)?;
-        self.wait(PATIENCE)?;
+        self.wait(LIMIT)?;
         Ok(false)
     }
 

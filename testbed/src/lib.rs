@@ -31,6 +31,7 @@ mod installation;
 mod log;
 mod module;
 mod mpm;
+mod ports;
 mod processes;
 mod relay;
 mod releases;

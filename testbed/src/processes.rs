@@ -14,7 +14,7 @@ use procfs::process::{FDTarget, Process, all_processes};
 /// Whoever accepts has the listening socket open. Thereby mod_cgid's daemon does not count, nor does a child that finishes
 /// its requests after a graceful restart.
 pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
-    let listening = listening(ports);
+    let listening = all_listening(ports);
     let mut pids: Vec<u32> = children(parent)
         .into_iter()
         .filter(|process| holds(process, &listening))
@@ -77,7 +77,18 @@ fn children(parent: u32) -> Vec<Process> {
         .collect()
 }
 
-/// The inodes of the sockets that listen on these ports.
+/// The inodes of the sockets that listen on these ports: one a port, unless there is no server.
+///
+/// The kernel's table may lack a socket if others are closed while it is read.
+fn all_listening(ports: &[u16]) -> HashSet<u64> {
+    const ATTEMPTS: usize = 5;
+    (0..ATTEMPTS)
+        .map(|_| listening(ports))
+        .find(|sockets| sockets.len() >= ports.len())
+        .unwrap_or_default()
+}
+
+/// The inodes of the sockets that listen on these ports, as far as the kernel's table has them.
 ///
 /// The kernel tells of listening sockets first. Behind them may come thousands that are closed and not yet forgotten
 /// (TIME_WAIT): to read them, too, each time that somebody looks would take longer than all that a test does.

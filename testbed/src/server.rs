@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::builder::{Home, SERVES};
+use crate::builder::Home;
 use crate::config::Config;
 use crate::group::Group;
-use crate::log::ErrorLog;
+use crate::log::{ErrorLog, SERVES};
 use crate::wait::{LIMIT, wait_until};
 use crate::{
     Builder, Client, ConfigError, Connection, Endpoint, H2Connection, Mpm, Response, processes,
@@ -31,8 +32,9 @@ pub struct Server {
     ports: Vec<u16>,
     log: ErrorLog,
     allowed: Mutex<Vec<String>>,
-    /// The log's length, in lines, when the server was told to end, if it was.
-    told_to_end: Mutex<Option<usize>>,
+    /// How many lines the log had each time that the children were told to end at once.
+    ends: Mutex<Vec<usize>>,
+    told_to_end: AtomicBool,
     checked: bool,
 }
 
@@ -58,7 +60,8 @@ impl Server {
             ports,
             log,
             allowed: Mutex::new(allowed),
-            told_to_end: Mutex::new(None),
+            ends: Mutex::default(),
+            told_to_end: AtomicBool::new(false),
             checked: false,
         }
     }
@@ -231,6 +234,9 @@ impl Server {
             let config = self.config.lock().unwrap_or_else(PoisonError::into_inner);
             (config.children, self.main_pid())
         };
+        if signal == Signal::HUP {
+            self.mark_end();
+        }
         self.signal(signal);
         wait_until("the new generation serves", LIMIT, || {
             assert!(
@@ -253,6 +259,7 @@ impl Server {
 
     #[track_caller]
     fn shut_down(&self, signal: Signal) -> ExitStatus {
+        self.told_to_end.store(true, Relaxed);
         self.mark_end();
         self.signal(signal);
         self.group
@@ -261,11 +268,13 @@ impl Server {
             .unwrap_or_else(|| panic!("httpd has not ended after {LIMIT:?}:\n{}", self.log.tail()))
     }
 
+    /// Notes that the children are about to be told to end at once.
     fn mark_end(&self) {
-        self.told_to_end
+        let lines = self.log.text().lines().count();
+        self.ends
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert_with(|| self.log.text().lines().count());
+            .push(lines);
     }
 
     #[track_caller]
@@ -364,16 +373,11 @@ impl Server {
     }
 
     /// The lines so far that fail the test: warnings and worse, crashes, panics, and what is not in httpd's format, without
-    /// those that are allowed.
+    /// those that are allowed or that httpd itself writes when it is slow.
     pub fn unexpected_lines(&self) -> Vec<String> {
-        let told_to_end = *self
-            .told_to_end
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
-        // A fault of stock httpd: a child of event may crash on TERM just after a request.
-        let crash_allowed_after = told_to_end.filter(|_| self.mpm == Mpm::Event);
-        self.log.unexpected(&allowed, crash_allowed_after)
+        self.log.unexpected(&allowed, self.mpm, &ends)
     }
 }
 
@@ -388,14 +392,9 @@ impl Server {
 
     /// Ends the server if it has not ended, and says what was wrong with its life.
     fn end(&self) -> String {
-        let told_to_end = self
-            .told_to_end
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some();
         let mut problems = String::new();
         match self.exit_status() {
-            Some(status) if !told_to_end => {
+            Some(status) if !self.told_to_end.load(Relaxed) => {
                 problems += &format!("httpd ended by itself, with {status}\n");
             }
             Some(_) => {}
