@@ -8,8 +8,8 @@ use realdoc_core::resolve::Mode;
 use realdoc_core::settings::{self, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 
-use crate::Realdoc;
 use crate::httpd::{Args, Directive, Server, ServerId};
+use crate::module::Realdoc;
 use crate::site::Site;
 
 /// Declares the settings that directives make, each of them optional: a virtual host that does not

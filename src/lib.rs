@@ -24,6 +24,7 @@ mod dump;
 mod faults;
 #[allow(unsafe_code)]
 mod httpd;
+mod module;
 mod pin;
 mod report;
 mod site;
@@ -34,20 +35,14 @@ mod walk;
 
 use std::ffi::CStr;
 
-use httpd::{Directive, Hooks, Module, Order, Pool};
-
-/// The module, as httpd knows it.
-enum Realdoc {}
+use httpd::{Directive, Hooks, Module, ModuleState, Order, Pool};
+use module::Realdoc;
 
 httpd::export_module!(Realdoc, realdoc_module);
 
 impl Module for Realdoc {
     const NAME: &'static CStr = c"mod_realdoc.c";
     const DIRECTIVES: &'static [Directive<Realdoc>] = config::DIRECTIVES;
-
-    type Server = config::ServerConfig;
-    type Request<'r> = pin::RequestState<'r>;
-    type Directory<'c> = pin::Directory<'c>;
 
     fn register(hooks: &Hooks<'_, Realdoc>) {
         hooks.pre_config(register_needed);
@@ -66,6 +61,12 @@ impl Module for Realdoc {
         // When an administrator asks.
         hooks.status(status::show);
     }
+}
+
+impl ModuleState for Realdoc {
+    type Server = config::ServerConfig;
+    type Request<'r> = pin::RequestState<'r>;
+    type Directory<'c> = pin::Directory<'c>;
 
     fn merge_server(base: &Self::Server, own: &Self::Server) -> Self::Server {
         config::ServerConfig::merge(base, own)

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
+use crate::module::Realdoc;
 use once_cell::sync::OnceCell;
 use realdoc_core::docroot::{Docroot, Event};
 #[cfg(not(feature = "test-hooks"))]
@@ -14,7 +15,6 @@ use realdoc_core::paths::{longest_prefix, strip_dir};
 use realdoc_core::resolve;
 use realdoc_core::switch::Snapshot;
 
-use crate::Realdoc;
 use crate::config::ServerConfig;
 #[cfg(feature = "test-hooks")]
 use crate::faults::HangingFs as Files;

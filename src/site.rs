@@ -10,12 +10,12 @@ use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::names::Substitution;
 
-use crate::Realdoc;
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
     Pool, RebasedSections, Server, auth_is_per_config, is_first_start, is_loaded, is_preflight,
     log, regex_mappings, retained_slice,
 };
+use crate::module::Realdoc;
 use crate::report::Report;
 use crate::survey::Survey;
 

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 
 use realdoc_core::paths::{may_need_canonicalization, split_fcgi, strip_dir};
 
-use crate::Realdoc;
 use crate::httpd::{Answer, FileType, PoolPath, Request, log};
+use crate::module::Realdoc;
 use crate::pin::{self, Link, Pin, RequestState, Way};
 use crate::site::Site;
 use crate::walk;

@@ -16,11 +16,11 @@ use std::ffi::CStr;
 use realdoc_core::fs::OsFs;
 use realdoc_core::paths::strip_dir;
 
-use crate::Realdoc;
 use crate::httpd::{
     Answer, DirConfig, File, FileType, Options, PoolPath, PoolVec, Request, Section, SectionKind,
     Symlinks, log,
 };
+use crate::module::Realdoc;
 use crate::pin::{Directory, Link, RequestState};
 use crate::storage::Name;
 

@@ -3,10 +3,10 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
 
-use super::module::{Loaded, slot};
 use super::panic::catch_panic;
 use super::pool::Pool;
 use super::raw;
+use super::state::{Loaded, ModuleState, name_of, slot};
 
 /// How many arguments a directive takes.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(crate) enum Args {
 }
 
 /// A directive of the module `M`, for the server configuration and virtual hosts.
-pub(crate) struct Directive<M: super::Module> {
+pub(crate) struct Directive<M: ModuleState> {
     pub(crate) name: &'static CStr,
     /// What httpd prints after "takes one argument".
     pub(crate) usage: &'static CStr,
@@ -95,7 +95,7 @@ unsafe extern "C" fn set<M: Loaded>(
         Some(Ok(())) => ptr::null(),
         Some(Err(message)) => pool.copy(&message),
         None => {
-            let module = M::NAME.to_string_lossy();
+            let module = name_of::<M>().to_string_lossy();
             pool.copy(&format!("internal error in {module}, see the error log"))
         }
     }

@@ -7,9 +7,9 @@ use std::ptr::{self, NonNull};
 
 use realdoc_core::paths::strip_dir;
 
-use super::module::{self, Loaded};
 use super::pool::Pool;
 use super::raw;
+use super::state::{self, Loaded};
 
 /// A vector of per-directory configuration (`ap_conf_vector_t`) that lives for `'c`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,10 +50,10 @@ impl<'c> DirConfig<'c> {
         change: impl FnOnce(M::Directory<'c>) -> M::Directory<'c>,
     ) -> DirConfig<'c> {
         let merged = self.merge(pool, add);
-        let directory = module::put_directory::<M>(pool, change(merged.state::<M>()));
+        let directory = state::put_directory::<M>(pool, change(merged.state::<M>()));
         // SAFETY: the vector was just made, in this pool, and nobody else knows it yet; the slot is the
         // module's, and what it gets lives as long.
-        unsafe { *module::slot::<M>(merged.as_ptr()) = directory };
+        unsafe { *state::slot::<M>(merged.as_ptr()) = directory };
         merged
     }
 
@@ -71,13 +71,13 @@ impl<'c> DirConfig<'c> {
     pub(crate) fn state<M: Loaded>(self) -> M::Directory<'c> {
         // SAFETY: only `module` and `merge_with` write this slot of such a vector, with what lives as
         // long as the vector.
-        unsafe { module::directory::<M>(*module::slot::<M>(self.as_ptr())) }
+        unsafe { state::directory::<M>(*state::slot::<M>(self.as_ptr())) }
     }
 
     /// Core's part; null where a configuration holds none of core's directives.
     fn core(self) -> *const raw::core_dir_config {
         // SAFETY: core's slot of such a vector holds its configuration, or null.
-        unsafe { *module::slot_of(&raw const raw::core_module, self.as_ptr()) }
+        unsafe { *state::slot_of(&raw const raw::core_module, self.as_ptr()) }
             .cast_const()
             .cast()
     }

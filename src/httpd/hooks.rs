@@ -4,29 +4,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
-use super::module::Module;
+use super::answer::Answer;
 use super::panic::catch_panic;
 use super::pool::Pool;
 use super::raw;
 use super::request::Request;
 use super::server::Server;
-
-/// What a hook returns to httpd: OK, DECLINED or an HTTP status.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Answer(pub(super) c_int);
-
-impl Answer {
-    /// httpd goes on with the next module's hook.
-    pub(crate) const DECLINED: Answer = Answer(raw::DECLINED);
-    /// It is done: of most hooks httpd calls no other module's.
-    pub(crate) const OK: Answer = Answer(raw::OK as c_int);
-    /// The request ends with 403.
-    pub(crate) const FORBIDDEN: Answer = Answer(raw::HTTP_FORBIDDEN as c_int);
-    /// The request ends with 500.
-    pub(crate) const SERVER_ERROR: Answer = Answer(raw::HTTP_INTERNAL_SERVER_ERROR as c_int);
-    /// The request ends with 503.
-    pub(crate) const UNAVAILABLE: Answer = Answer(raw::HTTP_SERVICE_UNAVAILABLE as c_int);
-}
+use super::state::{Loaded, name_of};
 
 /// When a hook runs among those of other modules (apr_hooks.h).
 #[derive(Clone, Copy)]
@@ -144,7 +128,7 @@ macro_rules! request_hooks {
 }
 
 #[allow(dead_code)] // As above.
-impl<'p, M: Module> Hooks<'p, M> {
+impl<'p, M: Loaded> Hooks<'p, M> {
     /// # Safety
     /// To be called only while httpd runs register_hooks or pre_config, with the configuration's pool.
     pub(super) unsafe fn new(pool: Pool<'p>) -> Self {
@@ -181,7 +165,7 @@ impl<'p, M: Module> Hooks<'p, M> {
     where
         F: Fn(&Hooks<'_, M>, Pool<'_>) + Copy + Send + Sync + 'static,
     {
-        unsafe extern "C" fn hook<M: Module, F>(
+        unsafe extern "C" fn hook<M: Loaded, F>(
             pconf: *mut raw::apr_pool_t,
             _: *mut raw::apr_pool_t,
             ptemp: *mut raw::apr_pool_t,
@@ -194,7 +178,7 @@ impl<'p, M: Module> Hooks<'p, M> {
             // others order theirs by it.
             unsafe {
                 let others = raw::apr_hook_debug_current;
-                raw::apr_hook_debug_current = M::NAME.as_ptr();
+                raw::apr_hook_debug_current = name_of::<M>().as_ptr();
                 catch_panic("pre_config", null(), (), || {
                     let hooks = Hooks::new(Pool::from_raw(pconf));
                     zst_instance::<F>()(&hooks, Pool::from_raw(ptemp));

@@ -4,8 +4,6 @@ use std::ffi::{CString, c_char, c_int};
 use std::fmt;
 
 use super::raw;
-use super::request::Request;
-use super::server::Server;
 
 /// A line's level, as in `LogLevel` (http_log.h).
 #[derive(Clone, Copy)]
@@ -38,38 +36,6 @@ macro_rules! log {
 }
 pub(crate) use log;
 
-impl Log for Request<'_> {
-    fn logs(&self, level: Level) -> bool {
-        // SAFETY: the request is alive, and only read.
-        unsafe { raw::realdoc_logs_request(self.as_ptr(), level as c_int) != 0 }
-    }
-
-    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
-        let message = c_string(message);
-        // SAFETY: the request is alive; both strings end with a NUL and are copied.
-        unsafe {
-            raw::realdoc_log_request(
-                c_file(file),
-                line as c_int,
-                level as c_int,
-                self.as_ptr(),
-                message.as_ptr(),
-            );
-        }
-    }
-}
-
-impl Log for Server<'_> {
-    fn logs(&self, level: Level) -> bool {
-        // SAFETY: the server is alive, and only read.
-        unsafe { raw::realdoc_logs_server(self.as_ptr(), level as c_int) != 0 }
-    }
-
-    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
-        write_server(self.as_ptr(), file, line, level, message);
-    }
-}
-
 /// The log of a server that is null or alive, as C has it.
 pub(super) struct LogOf(pub(super) *const raw::server_rec);
 
@@ -83,7 +49,7 @@ impl Log for LogOf {
     }
 }
 
-fn write_server(
+pub(super) fn write_server(
     server: *const raw::server_rec,
     file: &'static str,
     line: u32,
@@ -104,13 +70,13 @@ fn write_server(
     }
 }
 
-fn c_file(file: &'static str) -> *const c_char {
+pub(super) fn c_file(file: &'static str) -> *const c_char {
     debug_assert!(file.ends_with('\0'), "log! appends it");
     file.as_ptr().cast()
 }
 
 /// httpd itself escapes control characters and cuts what is too long (server/log.c).
-fn c_string(message: fmt::Arguments<'_>) -> CString {
+pub(super) fn c_string(message: fmt::Arguments<'_>) -> CString {
     let mut bytes = message.to_string().into_bytes();
     bytes.retain(|&b| b != 0);
     CString::new(bytes).unwrap_or_default()

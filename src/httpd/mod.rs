@@ -4,6 +4,7 @@
 //! from [`Request`], [`Server`], [`Pool`] and [`log!`]. The invariants that hold across files are
 //! in SAFETY.md.
 
+mod answer;
 mod auth;
 mod command;
 mod conftree;
@@ -17,28 +18,6 @@ mod module;
 mod panic;
 mod path;
 mod pool;
-mod request;
-mod rerun;
-mod server;
-mod shared;
-
-pub(crate) use auth::is_per_config as auth_is_per_config;
-pub(crate) use command::{Args, Command, Directive, command_table};
-pub(crate) use conftree::regex_mappings;
-pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, Symlinks, matches_pattern};
-pub(crate) use hooks::{
-    Answer, Hooks, Order, StatusFormat, is_defined, is_first_start, is_preflight,
-};
-pub(crate) use log::{Level, Log, log};
-pub(crate) use module::{Loaded, Module, Record, export_module, is_loaded};
-pub(crate) use path::{PoolPath, PoolVec};
-pub(crate) use pool::Pool;
-pub(crate) use request::{File, FileType, Request};
-pub(crate) use rerun::RebasedSections;
-pub(crate) use server::{Server, ServerId};
-pub(crate) use shared::retained_slice;
-
-/// bindgen's view of httpd's headers.
 #[allow(
     dead_code,
     missing_docs,
@@ -49,6 +28,25 @@ pub(crate) use shared::retained_slice;
     clippy::all,
     clippy::undocumented_unsafe_blocks
 )]
-mod raw {
-    include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
-}
+mod raw;
+mod request;
+mod rerun;
+mod server;
+mod shared;
+mod state;
+
+pub(crate) use answer::Answer;
+pub(crate) use auth::is_per_config as auth_is_per_config;
+pub(crate) use command::{Args, Command, Directive, command_table};
+pub(crate) use conftree::regex_mappings;
+pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, Symlinks, matches_pattern};
+pub(crate) use hooks::{Hooks, Order, StatusFormat, is_defined, is_first_start, is_preflight};
+pub(crate) use log::{Level, Log, log};
+pub(crate) use module::{Module, export_module};
+pub(crate) use path::{PoolPath, PoolVec};
+pub(crate) use pool::Pool;
+pub(crate) use request::{File, FileType, Request};
+pub(crate) use rerun::RebasedSections;
+pub(crate) use server::{Server, ServerId};
+pub(crate) use shared::retained_slice;
+pub(crate) use state::{Loaded, ModuleState, Record, is_loaded};

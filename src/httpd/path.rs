@@ -80,6 +80,16 @@ impl<'p> PoolPath<'p> {
     }
 }
 
+impl<'p> Pool<'p> {
+    /// `a` and `b` in one.
+    pub(crate) fn join(self, a: &CStr, b: &CStr) -> &'p CStr {
+        let mut text = PoolPath::with_room(self, a.count_bytes() + b.count_bytes());
+        text.push(a.to_bytes());
+        text.push(b.to_bytes());
+        text.finish()
+    }
+}
+
 /// A list in a pool. What it outgrows stays there, so it is for short ones.
 pub(crate) struct PoolVec<'p, T> {
     pool: Pool<'p>,

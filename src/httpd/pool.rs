@@ -106,14 +106,6 @@ impl<'p> Pool<'p> {
         }
     }
 
-    /// `a` and `b` in one.
-    pub(crate) fn join(self, a: &CStr, b: &CStr) -> &'p CStr {
-        let mut text = super::PoolPath::with_room(self, a.count_bytes() + b.count_bytes());
-        text.push(a.to_bytes());
-        text.push(b.to_bytes());
-        text.finish()
-    }
-
     /// `path`, an absolute one, as httpd spells paths: without empty, `.` and `..` components, by text.
     pub(crate) fn canonicalize(self, path: &CStr) -> Option<&'p CStr> {
         let mut canonical = std::ptr::null_mut();

@@ -1,16 +1,18 @@
 //! A request as httpd knows it.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::answer::Answer;
 use super::dir_config::{DirConfig, Options};
-use super::hooks::Answer;
-use super::module::{self, Loaded};
+use super::log::{Level, Log, c_file, c_string};
 use super::path::PoolPath;
 use super::pool::Pool;
 use super::raw;
 use super::server::Server;
+use super::state::{self, Loaded};
 
 /// A request that lives for `'r`, with its pool.
 #[derive(Clone, Copy)]
@@ -75,7 +77,7 @@ impl<'r> Request<'r> {
         // SAFETY: only `set_state` writes this slot of a request's vector, with what
         // lives as long as this request.
         unsafe {
-            let slot = module::slot::<M>((*self.as_ptr()).request_config);
+            let slot = state::slot::<M>((*self.as_ptr()).request_config);
             (*slot).cast::<M::Request<'r>>().as_ref()
         }
     }
@@ -84,7 +86,7 @@ impl<'r> Request<'r> {
     pub(crate) fn set_state<M: Loaded>(self, state: &'r M::Request<'r>) {
         // SAFETY: the slot is the module's. httpd takes a mutable pointer, nobody writes by it.
         unsafe {
-            let slot = module::slot::<M>((*self.as_ptr()).request_config);
+            let slot = state::slot::<M>((*self.as_ptr()).request_config);
             *slot = std::ptr::from_ref(state).cast::<c_void>().cast_mut();
         }
     }
@@ -438,6 +440,27 @@ impl<'r> Request<'r> {
         // SAFETY: the request is alive.
         unsafe { (*self.as_ptr()).status = Answer::FORBIDDEN.0 };
         Answer::FORBIDDEN
+    }
+}
+
+impl Log for Request<'_> {
+    fn logs(&self, level: Level) -> bool {
+        // SAFETY: the request is alive, and only read.
+        unsafe { raw::realdoc_logs_request(self.as_ptr(), level as c_int) != 0 }
+    }
+
+    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+        let message = c_string(message);
+        // SAFETY: the request is alive; both strings end with a NUL and are copied.
+        unsafe {
+            raw::realdoc_log_request(
+                c_file(file),
+                line as c_int,
+                level as c_int,
+                self.as_ptr(),
+                message.as_ptr(),
+            );
+        }
     }
 }
 

@@ -17,10 +17,10 @@ use arc_swap::ArcSwapOption;
 
 use super::conftree::{Node, Sources};
 use super::dir_config::{DirConfig, Section, SectionKind};
-use super::module::{linked, slot_of};
 use super::pool::{OwnPool, Pool};
 use super::raw;
 use super::server::Server;
+use super::state::{linked, slot_of};
 
 /// A module whose part of a section remembers the section's path.
 ///

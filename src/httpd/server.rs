@@ -1,12 +1,14 @@
 //! A virtual host, or the main server, as httpd knows it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
+use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::dir_config::{DirConfig, Section};
-use super::module::{self, Loaded};
+use super::log::{Level, Log, write_server};
 use super::raw;
+use super::state::{self, Loaded};
 
 /// A server that lives for `'s`.
 #[derive(Clone, Copy)]
@@ -63,7 +65,7 @@ impl<'s> Server<'s> {
         // SAFETY: only `module` and `set_state` write this slot of a server's vector,
         // with a configuration that lives as long as the server.
         unsafe {
-            let slot = module::slot::<M>((*self.raw).module_config);
+            let slot = state::slot::<M>((*self.raw).module_config);
             (*slot).cast::<M::Server>().as_ref()
         }
     }
@@ -74,7 +76,7 @@ impl<'s> Server<'s> {
     pub(crate) fn set_state<M: Loaded>(self, config: &'s M::Server) {
         // SAFETY: every server has a vector of its own, and this slot of it is the module's.
         unsafe {
-            let slot = module::slot::<M>((*self.raw).module_config);
+            let slot = state::slot::<M>((*self.raw).module_config);
             *slot = std::ptr::from_ref(config).cast_mut().cast();
         }
     }
@@ -145,7 +147,18 @@ impl<'s> Server<'s> {
         // SAFETY: core's configuration is in its slot of every server's vector, and
         // lives as long as the server.
         let core =
-            unsafe { *module::slot_of(&raw const raw::core_module, (*self.raw).module_config) };
+            unsafe { *state::slot_of(&raw const raw::core_module, (*self.raw).module_config) };
         (!core.is_null()).then_some(core.cast::<raw::core_server_config>().cast_const())
+    }
+}
+
+impl Log for Server<'_> {
+    fn logs(&self, level: Level) -> bool {
+        // SAFETY: the server is alive, and only read.
+        unsafe { raw::realdoc_logs_server(self.as_ptr(), level as c_int) != 0 }
+    }
+
+    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+        write_server(self.as_ptr(), file, line, level, message);
     }
 }

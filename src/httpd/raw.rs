@@ -1,0 +1,3 @@
+//! bindgen's view of httpd's headers.
+
+include!(concat!(env!("OUT_DIR"), "/httpd.rs"));
