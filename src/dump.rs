@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{ffi::CStr, fs};
 
-use realdoc_core::resolve::{Link, words};
+use realdoc_core::resolve::{Link, strerror};
 
 use crate::config::ServerConfig;
 use crate::httpd::{Options, Pool, Section, SectionKind, Server, Symlinks, is_defined, log};
@@ -97,7 +97,7 @@ impl<'c> Dump<'c> {
                 )?;
             }
             Err(error) => {
-                let (at, cause) = (self.quoted(&error.path), words(error.errno));
+                let (at, cause) = (self.quoted(&error.path), strerror(error.errno));
                 writeln!(out, "  {directive} {path}")?;
                 writeln!(out, "    left alone until it resolves: {at}: {cause}")?;
             }

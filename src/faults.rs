@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use realdoc_core::fs::{Errno, Fs, Held, OsFs, Stat};
+use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
 
 /// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link waits while there is
 /// a file `link.hangs` beside it.
@@ -33,11 +33,6 @@ impl Fs for HangingFs {
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
         hang_at(path);
         OsFs.read_link(path, read)
-    }
-
-    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
-        // What is open already does not hang.
-        HANGS_AT.is_none().then(|| OsFs.hold(path, text)).flatten()
     }
 }
 

@@ -8,7 +8,7 @@ use std::ffi::CStr;
 
 use crate::module::Realdoc;
 use once_cell::sync::OnceCell;
-use realdoc_core::docroot::{Docroot, Event};
+use realdoc_core::docroot::{Check, Docroot, Event, NoAnswer, When};
 #[cfg(not(feature = "test-hooks"))]
 use realdoc_core::fs::OsFs as Files;
 use realdoc_core::paths::{longest_prefix, strip_dir};
@@ -206,10 +206,11 @@ pub(crate) fn take(r: Request<'_>) -> Answer {
         Some(state) => state.pin().server == r.server().id(),
         None => !is_wanted(r),
     };
-    if !settled {
-        take_anew(r);
+    if settled || take_anew(r).is_ok() {
+        Answer::DECLINED
+    } else {
+        Answer::UNAVAILABLE
     }
-    Answer::DECLINED
 }
 
 /// Whether a request without a pin is to have one.
@@ -221,17 +222,19 @@ pub(crate) fn is_wanted(r: Request<'_>) -> bool {
 /// translate_name, before all other modules: a subrequest for a URL, for which there is no hook before.
 pub(crate) fn take_for_url(r: Request<'_>) -> Answer {
     if r.is_subrequest() {
-        take_for_subrequest(r);
+        take_for_subrequest(r)
+    } else {
+        Answer::DECLINED
     }
-    Answer::DECLINED
 }
 
 #[inline(never)]
-fn take_for_subrequest(r: Request<'_>) {
-    take(r);
+fn take_for_subrequest(r: Request<'_>) -> Answer {
+    let answer = take(r);
     if let Some(state) = RequestState::of(r) {
         state.is_translated.set(true);
     }
+    answer
 }
 
 /// A subrequest or an internal redirect stays in its parent's release.
@@ -261,36 +264,44 @@ fn cut_docroot(r: Request<'_>, pin: &Pin<'_>) {
 
 /// Apart from [`take`], so that what runs in three hooks of every request stays small.
 #[inline(never)]
-fn take_anew(r: Request<'_>) {
+fn take_anew(r: Request<'_>) -> Result<(), NoAnswer> {
     if RequestState::of(r).is_none() && inherit(r) {
-        return;
+        return Ok(());
     }
     let server = r.server();
     let pin = RequestState::of(r).map(RequestState::pin);
     if pin.is_some_and(|pin| !let_go(r, pin)) {
-        return leave_alone(r);
+        leave_alone(r);
+        return Ok(());
     }
     // A server that was not there when the configuration was read is another module's
     // copy: what it keeps in our slot is the original's.
     let config = ServerConfig::of(server).filter(|config| config.server == Some(server.id()));
     if let Some(site) = config.and_then(|config| config.site.as_ref()) {
-        go_with(r, take_for(r, site, Look::WhenDue));
+        go_with(r, take_for(r, site, When::Due)?);
     } else if pin.is_some() {
         leave_alone(r);
     }
+    Ok(())
 }
 
 /// A pin as if the request started now, after a look at the file system; `None` if it
 /// leads where the request is already. `is_lost`: that did not end at a regular file.
-pub(crate) fn take_again<'r>(r: Request<'r>, pin: &Pin<'r>, is_lost: bool) -> Option<&'r Pin<'r>> {
-    let site = pin.site?;
-    let again = take_for(r, site, Look::Now { is_lost });
+pub(crate) fn take_again<'r>(
+    r: Request<'r>,
+    pin: &Pin<'r>,
+    is_lost: bool,
+) -> Result<Option<&'r Pin<'r>>, NoAnswer> {
+    let Some(site) = pin.site else {
+        return Ok(None);
+    };
+    let again = take_for(r, site, When::Now { is_lost })?;
     for way in pin.ways().filter(|way| way.is_of_request) {
         if again.link_of(way.name.to_bytes()).is_none() {
             again.adopt(way.name);
         }
     }
-    pin.leads_elsewhere(again).then_some(again)
+    Ok(pin.leads_elsewhere(again).then_some(again))
 }
 
 /// Gives the request its pin, and the document root.
@@ -321,20 +332,10 @@ pub(crate) fn end_translation<'r>(r: Request<'r>, pin: &Pin<'r>) {
     }
 }
 
-/// When to ask the file system.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
-    /// As `RealpathEvery` says.
-    WhenDue,
-    Now {
-        is_lost: bool,
-    },
-}
-
 /// How often ways that contradict each other are taken anew, before those of further links are given up.
 const ROUNDS: usize = 4;
 
-fn take_for<'r>(r: Request<'r>, site: &'r Site, look: Look) -> &'r Pin<'r> {
+fn take_for<'r>(r: Request<'r>, site: &'r Site, when: When) -> Result<&'r Pin<'r>, NoAnswer> {
     let server = r.server().id();
     let pool = r.pool();
     let pin = |docroot: Option<&'r Way<'r>>| {
@@ -349,31 +350,38 @@ fn take_for<'r>(r: Request<'r>, site: &'r Site, look: Look) -> &'r Pin<'r> {
         })
     };
     let docroot = || {
-        let mut way = take_way(r, site, &site.docroot, look)?;
+        let Some(mut way) = take_way(r, site, &site.docroot, when)? else {
+            return Ok(None);
+        };
         if site.docroot_ends_with_slash {
             way.resolved = pool.join(way.resolved, c"/");
         }
-        Some(pool.put(way))
+        Ok(Some(pool.put(way)))
     };
     if site.further.is_empty() {
-        return pin(docroot());
+        return Ok(pin(docroot()?));
     }
     for _ in 0..ROUNDS {
-        let pin = pin(docroot());
+        let pin = pin(docroot()?);
         for root in &site.further {
-            if let Some(way) = take_way(r, site, root, look) {
+            if let Some(way) = take_way(r, site, root, when)? {
                 pin.add(way);
             }
         }
         if !pin.contradicts_itself() {
-            return pin;
+            return Ok(pin);
         }
     }
-    pin(docroot())
+    Ok(pin(docroot()?))
 }
 
-fn take_way<'r>(r: Request<'r>, site: &'r Site, root: &'r Docroot, look: Look) -> Option<Way<'r>> {
-    let mut tell = |event: Event<'_>| {
+fn take_way<'r>(
+    r: Request<'r>,
+    site: &'r Site,
+    root: &'r Docroot,
+    when: When,
+) -> Result<Option<Way<'r>>, NoAnswer> {
+    let mut log = |event: Event<'_>| {
         // The one event that comes with each check costs no more than this question.
         if !matches!(event, Event::Checked { .. }) || r.logs(Level::Debug) {
             tell(r, site, root, &event);
@@ -383,14 +391,15 @@ fn take_way<'r>(r: Request<'r>, site: &'r Site, root: &'r Docroot, look: Look) -
         (!found.links().is_empty())
             .then(|| place(r.pool(), root.path(), found.docroot(), found.links(), false))
     };
-    let (now, policy, cells) = (r.time(), site.policy, site.cells);
-    match look {
-        Look::WhenDue => root.take(now, policy, cells, &Files, &mut tell, place),
-        Look::Now { is_lost } => {
-            root.take_checked(now, policy, cells, &Files, is_lost, &mut tell, place)
-        }
-    }
-    .flatten()
+    let check = Check {
+        began: r.time(),
+        clock: realdoc_core::now,
+        policy: site.policy,
+        table: site.table,
+        fs: &Files,
+        when,
+    };
+    Ok(root.pin(&check, &mut log, place)?.flatten())
 }
 
 fn place<'r>(
@@ -499,6 +508,22 @@ fn tell(r: Request<'_>, site: &Site, root: &Docroot, event: &Event<'_>) {
         }
         Event::Failed { error, .. } => {
             log!(r, Info, "RD12: {} does not resolve ({error})", show(path));
+        }
+        // What there is to say of it is said at the start.
+        Event::First { .. } => {}
+        Event::Hangs { serving } => {
+            let going_on = match serving {
+                Some(serving) => format!("going on with {}", show(serving)),
+                None => "requests are answered as without mod_realdoc, or with 503 where another \
+                         process has served a newer release"
+                    .into(),
+            };
+            log!(
+                r,
+                Error,
+                "RD17: the file system does not answer for {}; {going_on}",
+                show(path)
+            );
         }
         Event::Recovered { resolved } => {
             log!(

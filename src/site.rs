@@ -5,10 +5,10 @@ use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
 
-use realdoc_core::cell::{Cells, Slot};
 use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::names::Substitution;
+use realdoc_core::table::{LinkTable, Slot};
 
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
@@ -30,7 +30,7 @@ pub(crate) struct Site {
     /// Of `RealdocLink`.
     pub(crate) further: Vec<Arc<Docroot>>,
     pub(crate) policy: Policy,
-    pub(crate) cells: Cells,
+    pub(crate) table: LinkTable,
     /// Whether the `<Directory>` sections of the link's name apply; else those of the release's.
     pub(crate) by_link: bool,
     /// Whether the docroot must be told from the same path in a rewrite rule ([`Pin::marked`](crate::pin::Pin)).
@@ -44,7 +44,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     if is_preflight() {
         return;
     }
-    let cells = cells(main);
+    let table = table(main);
     let auth_is_per_config = auth_is_per_config(pool);
     if is_loaded(c"mpm_itk.c") {
         log!(
@@ -80,7 +80,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
                     && host.path.to_bytes().ends_with(b"/"),
                 further: host.further.into_iter().map(|root| root.docroot).collect(),
                 policy: settings.policy(),
-                cells: own_cells(&settings).unwrap_or(cells),
+                table: own_table(&settings).unwrap_or(table),
                 by_link,
                 marks_docroot,
                 auth_is_per_config,
@@ -122,36 +122,38 @@ pub(crate) fn forget_figures() {
         return;
     }
     // Where no memory is shared the processes that have counted are gone.
-    if let Ok(cells) = shared_cells() {
-        cells.clear_figures();
+    if let Ok(table) = shared_table() {
+        table.clear_counters();
     }
 }
 
-/// The cells that all processes share; without them each process switches by itself.
-fn cells(main: Server<'_>) -> Cells {
-    shared_cells().unwrap_or_else(|error| {
+/// The table that all processes share; without it each process switches by itself.
+fn table(main: Server<'_>) -> LinkTable {
+    shared_table().unwrap_or_else(|error| {
         log!(
             main,
             Warn,
             "RD02: no shared memory ({error}): after a deploy, processes will go over to the \
              new release one by one"
         );
-        Cells::private(SLOTS)
+        LinkTable::private(SLOTS)
     })
 }
 
-fn shared_cells() -> io::Result<Cells> {
+fn shared_table() -> io::Result<LinkTable> {
     // httpd keeps the memory over restarts: another layout or size takes another key.
-    let key = CString::new(format!("mod_realdoc cells 2, {SLOTS}")).unwrap_or_default();
-    retained_slice::<Slot>(&key, SLOTS).map(Cells::new)
+    let key = CString::new(format!("mod_realdoc table 3, {SLOTS}")).unwrap_or_default();
+    retained_slice::<Slot>(&key, SLOTS).map(LinkTable::new)
 }
 
 #[cfg(feature = "test-hooks")]
-fn own_cells(settings: &Settings) -> Option<Cells> {
-    settings.has_private_cells().then(|| Cells::private(SLOTS))
+fn own_table(settings: &Settings) -> Option<LinkTable> {
+    settings
+        .has_private_cells()
+        .then(|| LinkTable::private(SLOTS))
 }
 
 #[cfg(not(feature = "test-hooks"))]
-fn own_cells(_: &Settings) -> Option<Cells> {
+fn own_table(_: &Settings) -> Option<LinkTable> {
     None
 }

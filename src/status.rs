@@ -7,10 +7,10 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::fmt::Write;
 
+use realdoc_core::counters::Counts;
 use realdoc_core::docroot::Docroot;
-use realdoc_core::figures::Reading;
 use realdoc_core::fs::OsFs;
-use realdoc_core::resolve::{Mode, resolve, words};
+use realdoc_core::resolve::{Mode, resolve, strerror};
 
 use crate::config::ServerConfig;
 use crate::httpd::{Pool, Request, StatusFormat};
@@ -24,7 +24,7 @@ struct Row<'c> {
     link: CString,
     /// Where it leads; `None`: the docroot does not resolve.
     target: Option<CString>,
-    figures: Reading,
+    figures: Counts,
 }
 
 /// mod_status' hook. Where no link is known there is nothing to show.
@@ -85,8 +85,8 @@ fn rows(r: Request<'_>) -> Vec<Row<'_>> {
 
 /// The links on a docroot's path, where they lead, and their figures. Where the docroot does not resolve: what has been
 /// a link for any process so far.
-fn links(root: &Docroot, site: &Site) -> Vec<(CString, Option<CString>, Reading)> {
-    let figures = |link: &CStr| site.cells.read(link, root.mode());
+fn links(root: &Docroot, site: &Site) -> Vec<(CString, Option<CString>, Counts)> {
+    let figures = |link: &CStr| site.table.counts(link, root.mode());
     match resolve(&OsFs, root.path(), root.mode()) {
         Ok(resolved) => {
             let links = resolved.links.into_iter();
@@ -135,7 +135,7 @@ fn table(page: &mut String, rows: &[Row<'_>], pool: Pool<'_>) -> std::fmt::Resul
         )?;
         let failure = figures
             .failure
-            .map(|(at, errno)| format!("{}: {}", pool.date(at), words(errno)));
+            .map(|(at, errno)| format!("{}: {}", pool.date(at), strerror(errno)));
         writeln!(page, "<td>{}</td></tr>", failure.as_deref().unwrap_or("-"))?;
     }
     page.write_str("</table>\n")
@@ -161,7 +161,7 @@ fn lines(page: &mut String, rows: &[Row<'_>], pool: Pool<'_>) -> std::fmt::Resul
         line("Failures", &figures.failures)?;
         if let Some((at, errno)) = figures.failure {
             line("LastFailure", &(at / realdoc_core::SECOND))?;
-            line("LastError", &words(errno))?;
+            line("LastError", &strerror(errno))?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 
+use realdoc_core::docroot::NoAnswer;
 use realdoc_core::paths::{may_need_canonicalization, split_fcgi, strip_dir};
 
 use crate::httpd::{Answer, FileType, PoolPath, Request, log};
@@ -23,22 +24,33 @@ pub(crate) struct Name<'r> {
 /// map_to_storage, before all other modules: names in a release what was named under a link.
 pub(crate) fn enter(r: Request<'_>) -> Answer {
     if RequestState::of(r).is_some() || pin::is_wanted(r) {
-        if let Err(TooLong) = enter_release(r) {
-            walk::tell_too_long(r);
-            return r.refuse();
+        match enter_release(r) {
+            Ok(()) => {}
+            Err(Stop::TooLong) => {
+                walk::tell_too_long(r);
+                return r.refuse();
+            }
+            Err(Stop::NoAnswer) => return Answer::UNAVAILABLE,
         }
     }
     Answer::DECLINED
 }
 
-/// The name under the link is too long for httpd, which does not map such URLs at all.
-struct TooLong;
+/// Why a request ends here.
+enum Stop {
+    /// The name under the link is too long for httpd, which does not map such URLs at all.
+    TooLong,
+    /// The file system hangs.
+    NoAnswer,
+}
 
 /// Apart from [`enter`], so that a virtual host that is left alone pays for no more than the question.
 #[inline(never)]
-fn enter_release(r: Request<'_>) -> Result<(), TooLong> {
+fn enter_release(r: Request<'_>) -> Result<(), Stop> {
     let before = RequestState::of(r).map(RequestState::pin);
-    pin::take(r);
+    if pin::take(r) != Answer::DECLINED {
+        return Err(Stop::NoAnswer);
+    }
     let Some(state) = RequestState::of(r) else {
         return Ok(());
     };
@@ -70,7 +82,7 @@ fn follow_exchange<'r>(r: Request<'r>, before: &Pin<'r>) {
     }
 }
 
-fn lead<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Result<(), TooLong> {
+fn lead<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Result<(), Stop> {
     let pin = state.pin();
     pin::end_translation(r, pin);
     let Some(mapped) = r.filename() else {
@@ -164,8 +176,11 @@ fn walk_down<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Answer {
     let mut starts = 0;
     while r.is_initial() && !is_sure(r, state, answer) {
         let is_lost = !is_found(r, answer);
-        let Some(pin) = pin::take_again(r, state.pin(), is_lost) else {
-            break;
+        let pin = match pin::take_again(r, state.pin(), is_lost) {
+            Ok(Some(pin)) => pin,
+            Ok(None) => break,
+            Err(NoAnswer) if may_miss_htaccess(r, state) => return Answer::UNAVAILABLE,
+            Err(NoAnswer) => break,
         };
         if starts == STARTS {
             let name = name.text.to_string_lossy();
@@ -196,9 +211,12 @@ fn is_found(r: Request<'_>, answer: Answer) -> bool {
 /// Whether what a request came to is right even if its release was being removed meanwhile. That may have lost an
 /// .htaccess file before what that denies. (Who does not look at each request has to keep a release for longer.)
 fn is_sure(r: Request<'_>, state: &RequestState<'_>, answer: Answer) -> bool {
+    is_found(r, answer) && !may_miss_htaccess(r, state)
+}
+
+fn may_miss_htaccess(r: Request<'_>, state: &RequestState<'_>) -> bool {
     let checks_always = |site: &Site| site.policy.check_every == 0;
-    let may_miss_htaccess = r.has_asked_htaccess() && state.pin().site.is_some_and(checks_always);
-    is_found(r, answer) && !may_miss_htaccess
+    r.has_asked_htaccess() && state.pin().site.is_some_and(checks_always)
 }
 
 fn walk_once<'r>(r: Request<'r>, state: &'r RequestState<'r>, name: Name<'r>) -> Option<Answer> {
@@ -355,7 +373,7 @@ fn by_docroot<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
     mapped: &CStr,
-) -> Result<Option<Name<'r>>, TooLong> {
+) -> Result<Option<Name<'r>>, Stop> {
     let pin = state.pin();
     let Some((docroot, tail)) = below_docroot(pin, mapped) else {
         return Ok(None);
@@ -400,12 +418,12 @@ fn named<'r>(
     pin: &Pin<'r>,
     name: &CStr,
     tail: &[u8],
-) -> Result<Option<Name<'r>>, TooLong> {
+) -> Result<Option<Name<'r>>, Stop> {
     let name = name.to_bytes();
     let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
     text.push(name);
     text.push(tail);
-    let text = clean(r, text.finish()).ok_or(TooLong)?;
+    let text = clean(r, text.finish()).ok_or(Stop::TooLong)?;
     Ok(under_link(pin, text))
 }
 

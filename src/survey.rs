@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use realdoc_core::docroot::Docroot;
-use realdoc_core::fs::{Fs, OsFs, Still};
+use realdoc_core::fs::{CachedFs, Fs, OsFs};
 use realdoc_core::names::{pattern_is_below, regex_is_about};
 use realdoc_core::paths::strip_dir;
 use realdoc_core::resolve::{Link, Mode, ResolveError, Resolved, resolve, starts_at_component};
@@ -22,7 +22,7 @@ use crate::httpd::{Pool, Section, SectionKind, Server, matches_pattern};
 /// Looks at each document root once, however many virtual hosts have it.
 pub(crate) struct Survey<'c> {
     pool: Pool<'c>,
-    fs: Rc<Still<'static, OsFs>>,
+    fs: Rc<CachedFs<'static, OsFs>>,
     /// By path.
     realpath: HashMap<CString, Root>,
     /// The same for each beginning that `UseReadlink` gives. (Not by `Mode` in one table: valgrind takes the
@@ -36,7 +36,7 @@ pub(crate) struct Root {
     pub(crate) docroot: Arc<Docroot>,
     /// Looked at when somebody asks: of thousands of virtual hosts few have something to tell at start.
     leads: Rc<OnceCell<Result<Resolved, ResolveError>>>,
-    fs: Rc<Still<'static, OsFs>>,
+    fs: Rc<CachedFs<'static, OsFs>>,
 }
 
 impl Root {
@@ -109,7 +109,7 @@ impl<'c> Survey<'c> {
     pub(crate) fn new(pool: Pool<'c>) -> Self {
         Survey {
             pool,
-            fs: Rc::new(Still::new(&OsFs)),
+            fs: Rc::new(CachedFs::new(&OsFs)),
             realpath: HashMap::new(),
             readlink: HashMap::new(),
         }

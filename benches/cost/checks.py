@@ -19,7 +19,6 @@ COMPONENTS = (3, 6, 12)
 SCENARIO = scenarios.PLAIN
 ROWS = (
     ("{} components, a check", "check"),
-    ("  a check, docroot busy", "busy"),
     ("  a full resolve", "resolve"),
     ("  no check", "none"),
     ("  an empty system call", "empty"),

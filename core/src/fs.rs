@@ -8,7 +8,6 @@ use std::mem::MaybeUninit;
 use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
 
-use crate::held::{AT_REST, HeldDir};
 use crate::paths::strip_dir;
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
@@ -38,22 +37,8 @@ pub trait Fs {
     /// not followed, as readlink(2).
     ///
     /// # Errors
-    /// Those of readlink(2): `EINVAL` says that `path` exists and is no symlink.
+    /// Those of readlink(2): `EINVAL` says that `path` exists and is not a symlink.
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno>;
-
-    /// Holds the directory of the symlink at `path`, so that it can be asked without a path. `None`: the symlink has not
-    /// this `text`, or the directory cannot be held, as here by default.
-    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
-        let _ = (path, text);
-        None
-    }
-}
-
-/// A directory that is held.
-pub trait Held: Send + Sync {
-    /// Whether all symlinks in it are what they were. The directories above it are not asked: one of
-    /// them may have been moved away with all that it holds.
-    fn stands(&self) -> bool;
 }
 
 /// The file system of the process.
@@ -61,8 +46,8 @@ pub trait Held: Send + Sync {
 pub struct OsFs;
 
 impl OsFs {
-    /// The owner of the symlink at `path` if that leads to `target`, else `None`. Both are told of one and the
-    /// same symlink, however often another takes its place meanwhile.
+    /// The owner of the symlink at `path` if that leads to `target`, else `None`. Both answers
+    /// are about one symlink, however often another takes its place meanwhile.
     ///
     /// # Errors
     /// Those of open(2), readlink(2) and stat(2).
@@ -100,26 +85,22 @@ impl Fs for OsFs {
         let (text, _) = rustix::fs::readlinkat_raw(rustix::fs::CWD, path, &mut buffer)?;
         Ok(read(text))
     }
-
-    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
-        HeldDir::of(path, text, AT_REST).map(|dir| Box::new(dir) as Box<dyn Held>)
-    }
 }
 
-/// A file system that stays as it is while this lives: of the path that was last found to hold no symlink it is not asked again. For
-/// many docroots that begin alike, one after the other.
+/// Does not ask again about the path that it last found to hold no symlink: for many
+/// docroots that begin alike, one after the other, while the file system stays as it is.
 #[derive(Debug)]
-pub struct Still<'f, F> {
+pub struct CachedFs<'f, F> {
     fs: &'f F,
-    /// No symlink, and nothing above it is one.
+    /// Neither this path nor a directory above it is a symlink.
     known: RefCell<Vec<u8>>,
 }
 
-impl<'f, F: Fs> Still<'f, F> {
+impl<'f, F: Fs> CachedFs<'f, F> {
     /// `fs`, of which nothing is known yet.
     pub fn new(fs: &'f F) -> Self {
         let known = RefCell::default();
-        Still { fs, known }
+        CachedFs { fs, known }
     }
 
     fn knows(&self, path: &[u8]) -> bool {
@@ -127,7 +108,7 @@ impl<'f, F: Fs> Still<'f, F> {
     }
 }
 
-impl<F: Fs> Fs for Still<'_, F> {
+impl<F: Fs> Fs for CachedFs<'_, F> {
     fn stat(&self, path: &CStr) -> Result<Stat, Errno> {
         self.fs.stat(path)
     }

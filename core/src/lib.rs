@@ -4,11 +4,11 @@
 //!
 //! - [`resolve`]: from the configured docroot to the resolved one, as a pure walk
 //!   over a small file-system interface ([`fs`]).
-//! - `held`: a directory that is held open, so that a look at a symlink in it is quicker.
-//! - [`cell`]: the one word a link that all processes of the server share.
-//! - [`switch`]: how what a process finds and what the cells say come to agree.
-//! - [`docroot`]: what a process knows of one docroot, and when it looks again.
-//! - [`figures`]: what is counted for the status page.
+//! - [`stamp`]: the word of a link that all processes of the server share.
+//! - [`table`]: the shared table of all links, with a stamp and counters for each.
+//! - [`counters`]: what is counted for the status page.
+//! - [`switch`]: how what a process finds and what the stamps say come to agree.
+//! - [`docroot`]: what a process knows of one docroot, and when it asks again.
 //! - [`names`]: patterns and regexes in the configuration.
 //! - [`cursor`]: the way down to a file, along both names; [`symlinks`]: which ones it may follow.
 //! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
@@ -19,24 +19,33 @@
 //! across a system call.
 #![forbid(unsafe_code)]
 
-pub mod cell;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub mod counters;
 pub mod cursor;
 pub mod denials;
 pub mod docroot;
-pub mod figures;
 pub mod fs;
-mod held;
 pub mod names;
 pub mod paths;
 pub mod regex;
 pub mod resolve;
 pub mod settings;
+pub mod stamp;
 pub mod switch;
 pub mod symlinks;
 mod sync;
+pub mod table;
 
 /// A moment or a span of time in microseconds, as httpd's `apr_time_t`.
 pub type Micros = i64;
 
 /// A second in [`Micros`].
 pub const SECOND: Micros = 1_000_000;
+
+/// The time, as `apr_time_now()`. 0 where the clock is set to before 1970.
+#[must_use]
+pub fn now() -> Micros {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |time| time.as_micros() as Micros)
+}

@@ -81,18 +81,23 @@ impl ResolveError {
 impl fmt::Display for ResolveError {
     /// `/srv/app/current: No such file or directory`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.to_string_lossy(), words(self.errno))
+        write!(
+            f,
+            "{}: {}",
+            self.path.to_string_lossy(),
+            strerror(self.errno)
+        )
     }
 }
 
 impl std::error::Error for ResolveError {}
 
-/// The system's words for an error.
+/// The system's text for an error, as strerror(3).
 #[must_use]
-pub fn words(errno: Errno) -> String {
-    let words = std::io::Error::from(errno).to_string();
+pub fn strerror(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
     // std appends "(os error 2)", which tells an administrator nothing.
-    words.split(" (os error").next().unwrap_or_default().into()
+    text.split(" (os error").next().unwrap_or_default().into()
 }
 
 /// Resolves `docroot`, an absolute path, in `mode`.

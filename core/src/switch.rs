@@ -1,38 +1,34 @@
-//! The switch of the whole server: what a process finds and what the links' cells
-//! say are brought into agreement before a request goes by it. Where the link
-//! has been flipped that changes the cell, so that no process goes back to the old
-//! release once one has answered from the new. Model-checked in `tests/switch_model.rs`.
+//! The switch of the whole server. What a process finds and what the links' stamps
+//! say are brought into agreement before a request uses it. Where the link has been
+//! flipped that changes the stamp, so that no process goes back to the old release
+//! once one has answered from the new. Model-checked in `tests/switch_model.rs`.
 
 use std::ffi::CStr;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::Micros;
-use crate::cell::{Cells, Slot, Stamp};
-use crate::fs::{Errno, Fs, Held};
+use crate::fs::{Errno, Fs};
 use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve, unchanged};
+use crate::stamp::Stamp;
 use crate::sync::fence;
+use crate::table::{LinkTable, Slot};
 
-/// How often a thread resolves while others keep changing the cells, before it
-/// goes by what it saw last.
+/// How often a thread resolves while others keep changing the stamps, before it
+/// uses what it saw last.
 const ROUNDS: usize = 4;
 
 /// A docroot's resolution that a process has settled on.
 pub struct Snapshot {
     resolved: Resolved,
-    /// For each link its slot, and what the cell there said when the link was looked at.
+    /// For each link its slot, and the stamp there when the link was resolved.
     stamps: Box<[(&'static Slot, Stamp)]>,
-    /// The links' directories, held open since there are many looks at them; empty if that cannot be.
-    held: OnceLock<Box<[Box<dyn Held>]>>,
 }
 
 impl Snapshot {
-    fn new(resolved: Resolved, stamps: Box<[(&'static Slot, Stamp)]>) -> Self {
-        Snapshot {
-            resolved,
-            stamps,
-            held: OnceLock::new(),
-        }
+    /// What the docroot resolves to.
+    #[must_use]
+    pub fn resolved(&self) -> &Resolved {
+        &self.resolved
     }
 
     /// The resolved docroot: canonical, without a trailing slash.
@@ -47,161 +43,151 @@ impl Snapshot {
         &self.resolved.links
     }
 
-    /// Whether the links lead where they led: a look at the file system, as cheap as can be.
+    /// Whether the links lead where they led: asks the file system as cheaply as can be.
     pub(crate) fn is_unchanged(&self, fs: &impl Fs) -> bool {
-        match self.held.get() {
-            Some(held) if !held.is_empty() => held.iter().all(|dir| dir.stands()),
-            _ => unchanged(fs, self.links()),
-        }
+        unchanged(fs, self.links())
     }
 
-    /// Whether [`hold`](Self::hold) has been tried.
-    pub(crate) fn has_held(&self) -> bool {
-        self.held.get().is_some()
-    }
-
-    /// Holds the links' directories open, if the links' text alone tells where they lead.
-    #[cold]
-    pub(crate) fn hold(&self, fs: &impl Fs) {
-        let hold = |link: &Link| fs.hold(&link.path, link.text.as_deref()?);
-        let held: Option<Box<[_]>> = self.links().iter().map(hold).collect();
-        // Another thread's are as good.
-        let _ = self.held.set(held.unwrap_or_default());
-    }
-
-    /// Whether nobody has seen another target since.
+    /// Whether no process has seen another target since.
     pub(crate) fn is_current(&self) -> bool {
         self.stamps
             .iter()
-            .all(|(slot, stamp)| slot.cell().load() == *stamp)
+            .all(|(slot, stamp)| slot.stamp().load() == *stamp)
     }
 
-    /// The same after a look at the file system, which orders no memory: without the
-    /// fences here and in [`look`] a process could see the newest link but
-    /// a cell as it was before others looked.
+    /// The same after a question to the file system, which orders no memory. Without the
+    /// fences here and in [`Resolver::resolve_once`] a process could see the newest link, but a
+    /// stamp as it was before others saw that link.
     pub(crate) fn is_still_current(&self) -> bool {
         fence(SeqCst);
         self.is_current()
     }
 
-    /// Makes all others look who still know a link that is none any more, as when
-    /// a directory was put in its place: its cell would not tell them.
+    /// Makes all processes resolve again that know a link which is not one any more, as
+    /// when a directory has taken its place: its stamp alone would not tell them.
     pub(crate) fn give_up_links_unlike(&self, found: &Snapshot) {
         for (link, (slot, stamp)) in self.links().iter().zip(&self.stamps) {
             if !found.links().iter().any(|l| l.path == link.path) {
-                // If the cell says something else by now, they look anyway.
-                let _ = slot.cell().replace(*stamp, stamp.next(&link.target));
+                // If the stamp is another by now, they resolve anyway.
+                let _ = slot.stamp().replace(*stamp, stamp.next(&link.target));
             }
         }
     }
 
-    /// Counts so many looks at the links.
-    pub(crate) fn count_checks(&self, times: u64) {
+    /// Counts a check of the links.
+    pub(crate) fn count_check(&self) {
         for (slot, _) in &self.stamps {
-            slot.figures().checked(times);
+            slot.counters().checked();
         }
     }
 
-    /// Counts a look at the links that has failed.
+    /// Counts a check of the links that has failed.
     pub(crate) fn count_failure(&self, now: Micros, errno: Errno) {
         for (slot, _) in &self.stamps {
-            slot.figures().failed(now, errno);
+            slot.counters().failed(now, errno);
         }
     }
 }
 
-/// Resolves, and brings what was found and what the cells say into agreement.
-///
-/// What is returned was resolved after every response that another process
-/// has sent from a newer target: such a response was preceded by a change
-/// of the cell, and the cells did not change while this thread resolved.
-pub(crate) fn settle(
-    path: &CStr,
-    mode: &Mode,
-    latest: Option<&Snapshot>,
-    now: Micros,
-    cells: Cells,
-    fs: &impl Fs,
-) -> Result<Snapshot, ResolveError> {
-    // What the cells said before the link was looked at.
-    let mut before: Box<[(&'static Slot, Stamp)]> = latest
-        .map_or(&[][..], |snapshot| &snapshot.stamps)
-        .iter()
-        .map(|(slot, _)| (*slot, slot.cell().load()))
-        .collect();
-    for _ in 0..ROUNDS {
-        let Snapshot {
-            resolved, stamps, ..
-        } = look(path, mode, cells, fs)?;
-        let same = before.len() == stamps.len()
-            && before
-                .iter()
-                .zip(&stamps)
-                .all(|(a, b)| std::ptr::eq(a.0, b.0) && a.1 == b.1);
-        if !same {
-            // Also the first look at a link: it shows only which cell to watch.
-            before = stamps;
-            continue;
-        }
+/// A docroot as it is asked for.
+pub(crate) struct Resolver<'a, F> {
+    pub(crate) path: &'a CStr,
+    pub(crate) mode: &'a Mode,
+    pub(crate) table: LinkTable,
+    pub(crate) fs: &'a F,
+}
 
-        let mut agreed = true;
-        for (link, (slot, stamp)) in resolved.links.iter().zip(&mut before) {
-            let target = link.target.as_c_str();
-            if stamp.tells(target) && !is_news(latest, slot, *stamp, link) {
+impl<F: Fs> Resolver<'_, F> {
+    /// Resolves, and brings what was found and what the stamps say into agreement.
+    ///
+    /// What is returned was resolved after every response that another process
+    /// has sent from a newer target: such a response was preceded by a change
+    /// of the stamp, and the stamps did not change while this thread resolved.
+    pub(crate) fn resolve_consistently(
+        &self,
+        latest: Option<&Snapshot>,
+        now: Micros,
+    ) -> Result<Snapshot, ResolveError> {
+        // The stamps before the links were resolved.
+        let mut before: Box<[(&'static Slot, Stamp)]> = latest
+            .map_or(&[][..], |snapshot| &snapshot.stamps)
+            .iter()
+            .map(|(slot, _)| (*slot, slot.stamp().load()))
+            .collect();
+        for _ in 0..ROUNDS {
+            let Snapshot { resolved, stamps } = self.resolve_once()?;
+            let same = before.len() == stamps.len()
+                && before
+                    .iter()
+                    .zip(&stamps)
+                    .all(|(a, b)| std::ptr::eq(a.0, b.0) && a.1 == b.1);
+            if !same {
+                // Also at the first time: that only shows which stamps to watch.
+                before = stamps;
                 continue;
             }
-            agreed = false;
-            // Either way it takes another look to confirm.
-            *stamp = match slot.change(*stamp, target, now) {
-                Ok(stamp) | Err(stamp) => stamp,
-            };
-        }
-        if agreed {
-            return Ok(Snapshot::new(resolved, stamps));
-        }
-    }
-    // Flips and checks keep coming. This is as fresh as can be; make all others
-    // look too, and look again for the next request.
-    let found = look(path, mode, cells, fs)?;
-    for (link, (slot, _)) in found.links().iter().zip(&found.stamps) {
-        slot.overrule(&link.target, now);
-    }
-    Ok(found)
-}
 
-/// What the docroot leads to, and what the cells say after that.
-fn look(path: &CStr, mode: &Mode, cells: Cells, fs: &impl Fs) -> Result<Snapshot, ResolveError> {
-    fence(SeqCst);
-    let resolved = resolve_certainly(fs, path, mode)?;
-    fence(SeqCst);
-    let stamps = resolved
-        .links
-        .iter()
-        .map(|link| cells.of(&link.path, mode))
-        .map(|slot| (slot, slot.cell().load()))
-        .collect();
-    Ok(Snapshot::new(resolved, stamps))
-}
-
-/// [`resolve`], which may fail since a release is removed as soon as the link leads to the next: it has failed if it
-/// does so twice in the same way, or [`ROUNDS`] times.
-fn resolve_certainly(fs: &impl Fs, path: &CStr, mode: &Mode) -> Result<Resolved, ResolveError> {
-    let mut found = resolve(fs, path, mode);
-    for _ in 1..ROUNDS {
-        if found.is_ok() {
-            break;
+            let mut agreed = true;
+            for (link, (slot, stamp)) in resolved.links.iter().zip(&mut before) {
+                let target = link.target.as_c_str();
+                if stamp.names(target) && !is_news(latest, slot, *stamp, link) {
+                    continue;
+                }
+                agreed = false;
+                // Either way another round has to confirm it.
+                *stamp = match slot.change(*stamp, target, now) {
+                    Ok(stamp) | Err(stamp) => stamp,
+                };
+            }
+            if agreed {
+                return Ok(Snapshot { resolved, stamps });
+            }
         }
-        let again = resolve(fs, path, mode);
-        if again == found {
-            break;
+        // Flips and checks keep coming. This is as fresh as can be. All processes, this
+        // one too, resolve again for the next request.
+        let found = self.resolve_once()?;
+        for (link, (slot, _)) in found.links().iter().zip(&found.stamps) {
+            slot.overrule(&link.target, now);
         }
-        found = again;
+        Ok(found)
     }
-    found
+
+    /// What the docroot resolves to, and the stamps after that.
+    fn resolve_once(&self) -> Result<Snapshot, ResolveError> {
+        fence(SeqCst);
+        let resolved = self.resolve_certainly()?;
+        fence(SeqCst);
+        let stamps = resolved
+            .links
+            .iter()
+            .map(|link| self.table.slot(&link.path, self.mode))
+            .map(|slot| (slot, slot.stamp().load()))
+            .collect();
+        Ok(Snapshot { resolved, stamps })
+    }
+
+    /// [`resolve`], which may fail because a release is removed as soon as the link leads
+    /// to the next one. It has failed if it does so twice in the same way, or [`ROUNDS`]
+    /// times.
+    fn resolve_certainly(&self) -> Result<Resolved, ResolveError> {
+        let resolve = || resolve(self.fs, self.path, self.mode);
+        let mut found = resolve();
+        for _ in 1..ROUNDS {
+            if found.is_ok() {
+                break;
+            }
+            let again = resolve();
+            if again == found {
+                break;
+            }
+            found = again;
+        }
+        found
+    }
 }
 
 /// Whether `link` leads elsewhere than this process last saw under the very
-/// same stamp: a flip between two targets whose hashes are equal.
+/// same stamp: it was flipped between two targets whose hashes are equal.
 fn is_news(latest: Option<&Snapshot>, slot: &Slot, stamp: Stamp, link: &Link) -> bool {
     latest.is_some_and(|latest| {
         let known = latest.resolved.links.iter().zip(&latest.stamps);

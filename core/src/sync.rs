@@ -1,13 +1,14 @@
-//! The synchronisation that the link's state is built from: std's and arc-swap's,
-//! or loom's where a model is checked (`--cfg loom`).
+//! The synchronisation that a docroot's state is built from: that of std, `arc_swap` and
+//! `parking_lot`, or loom's where a model is checked (`--cfg loom`).
 
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, fence};
+pub(crate) use loom::sync::atomic::{AtomicI64, AtomicU64, fence};
 #[cfg(not(loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, fence};
+pub(crate) use std::sync::atomic::{AtomicI64, AtomicU64, fence};
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// A value that is replaced as a whole and read without waiting.
 pub(crate) struct Published<T> {
@@ -29,11 +30,8 @@ impl<T> Published<T> {
         self.value.load()
     }
 
-    /// Publishes `new` in the place of `old`; false if another value stands there.
-    pub(crate) fn replace(&self, old: Option<&Arc<T>>, new: &Arc<T>) -> bool {
-        let new = Some(Arc::clone(new));
-        let found = self.value.compare_and_swap(&old.cloned(), new);
-        same(found.as_ref(), old)
+    pub(crate) fn store(&self, new: Arc<T>) {
+        self.value.store(Some(new));
     }
 }
 
@@ -49,22 +47,27 @@ impl<T> Published<T> {
         Box::new(self.value.lock().clone())
     }
 
-    pub(crate) fn replace(&self, old: Option<&Arc<T>>, new: &Arc<T>) -> bool {
-        let mut value = self.value.lock();
-        let is_old = same(value.as_ref(), old);
-        if is_old {
-            *value = Some(Arc::clone(new));
-        }
-        is_old
+    pub(crate) fn store(&self, new: Arc<T>) {
+        *self.value.lock() = Some(new);
     }
 }
 
-fn same<T>(a: Option<&Arc<T>>, b: Option<&Arc<T>>) -> bool {
-    a.map(Arc::as_ptr) == b.map(Arc::as_ptr)
+#[cfg(not(loom))]
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard};
+
+/// Waits until `condvar` is notified, or until the `deadline`.
+#[cfg(not(loom))]
+pub(crate) fn wait_until<'a, T>(
+    condvar: &Condvar,
+    mut guard: MutexGuard<'a, T>,
+    deadline: Instant,
+) -> MutexGuard<'a, T> {
+    condvar.wait_until(&mut guard, deadline);
+    guard
 }
 
-#[cfg(not(loom))]
-pub(crate) use parking_lot::Mutex;
+#[cfg(loom)]
+pub(crate) use loom::sync::{Condvar, MutexGuard};
 
 /// loom's mutex with `parking_lot`'s face.
 #[cfg(loom)]
@@ -76,9 +79,20 @@ impl<T> Mutex<T> {
         Mutex(loom::sync::Mutex::new(value))
     }
 
-    pub(crate) fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
-        self.0
-            .lock()
-            .expect("no thread of a model panics and goes on")
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().expect(NO_POISON)
     }
 }
+
+/// In a model no time passes: whoever waits is notified.
+#[cfg(loom)]
+pub(crate) fn wait_until<'a, T>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    _: Instant,
+) -> MutexGuard<'a, T> {
+    condvar.wait(guard).expect(NO_POISON)
+}
+
+#[cfg(loom)]
+const NO_POISON: &str = "no thread of a model panics and goes on";

@@ -1,5 +1,5 @@
 //! The switch of the whole server, model-checked: loom runs the real
-//! `Docroot::take` of several processes in every interleaving (up to a number of
+//! `Docroot::pin` of several processes in every interleaving (up to a number of
 //! preemptions), with every outcome that the memory model allows.
 //!
 //! Run by
@@ -13,10 +13,10 @@ use std::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use realdoc_core::SECOND;
-use realdoc_core::cell::Cells;
-use realdoc_core::docroot::{Docroot, Policy};
-use realdoc_core::fs::{self, Errno, Fs, Stat};
+use realdoc_core::docroot::{Check as Question, Docroot, Policy, When};
+use realdoc_core::fs::{Errno, Fs, Stat};
 use realdoc_core::resolve::Mode;
+use realdoc_core::table::LinkTable;
 
 /// What a thread of the model does, one after the other.
 #[derive(Clone, Copy)]
@@ -59,14 +59,12 @@ enum Looks {
     ByText,
     /// It has always one text, that of another link, and that one is flipped: by where it leads.
     Across,
-    /// By its directory, which is held.
-    Held,
 }
-use Looks::{Across, ByText, Held};
+use Looks::{Across, ByText};
 
 struct Process {
     docroot: Docroot,
-    cells: Cells,
+    table: LinkTable,
     /// Whether more than one thread takes its requests.
     shared: bool,
 }
@@ -85,7 +83,7 @@ impl Server {
     fn request(&self, process: usize, check: Check) {
         let Process {
             docroot,
-            cells,
+            table,
             shared,
         } = &self.processes[process];
         let mut oldest = self.answered.load(Acquire);
@@ -97,10 +95,17 @@ impl Server {
             grace: 0,
         };
         let now = if check == Full { 2 * SECOND } else { 0 };
+        let question = Question {
+            began: now,
+            clock: if check == Full { || 2 * SECOND } else { || 0 },
+            policy,
+            table: *table,
+            fs: self,
+            when: When::Due,
+        };
         let target = docroot
-            .take(now, policy, *cells, self, &mut |_| {}, |s| {
-                s.docroot().to_owned()
-            })
+            .pin(&question, &mut |_| {}, |s| s.docroot().to_owned())
+            .expect("no thread hangs")
             .expect("the link always leads somewhere");
         // The link leads to a target more than once: if it may have been the later
         // time, it was.
@@ -154,28 +159,9 @@ impl Fs for Server {
             Err(Errno::INVAL)
         }
     }
-
-    fn hold(&self, _: &CStr, text: &[u8]) -> Option<Box<dyn fs::Held>> {
-        let at = self.read();
-        let holds = self.looks == Held && self.history[at].to_bytes() == text;
-        let now = Arc::clone(&self.now);
-        holds.then(|| Box::new(HeldDir { now, at }) as Box<dyn fs::Held>)
-    }
 }
 
-/// Changes with each flip.
-struct HeldDir {
-    now: Arc<AtomicUsize>,
-    at: usize,
-}
-
-impl fs::Held for HeldDir {
-    fn stands(&self) -> bool {
-        self.now.fetch_add(0, Relaxed) == self.at
-    }
-}
-
-/// Whether the processes see each other's cells.
+/// Whether the processes see each other's table.
 #[derive(Clone, Copy)]
 enum Memory {
     Shared,
@@ -191,7 +177,7 @@ fn check(
     warm: &'static [usize],
     threads: &[&'static [Step]],
 ) {
-    for looks in [ByText, Across, Held] {
+    for looks in [ByText, Across] {
         check_one(looks, memory, history, warm, threads);
     }
 }
@@ -214,14 +200,14 @@ fn check_one(
     let preemptions = if threads.len() > 2 { 2 } else { 3 };
     builder.preemption_bound.get_or_insert(preemptions);
     builder.check(move || {
-        let shared = Cells::private(1);
+        let shared = LinkTable::private(1);
         let processes = (0..)
             .take_while(|&p| threads.iter().any(|thread| takes(thread, p)))
             .map(|process| Process {
                 docroot: Docroot::new(LINK.to_owned(), Mode::Realpath),
-                cells: match memory {
+                table: match memory {
                     Memory::Shared => shared,
-                    Memory::Private => Cells::private(1),
+                    Memory::Private => LinkTable::private(1),
                 },
                 shared: threads
                     .iter()
@@ -237,9 +223,7 @@ fn check_one(
             looks,
         });
         for &process in warm {
-            // The first resolves, the second looks and holds, the third goes by that.
-            let requests = if looks == Held { 3 } else { 1 };
-            (0..requests).for_each(|_| server.request(process, Due));
+            server.request(process, Due);
         }
         let (first, others) = threads.split_first().expect("a thread");
         let others: Vec<_> = others
@@ -260,7 +244,7 @@ const ONE_FLIP: &[&CStr] = &[c"/a", c"/b"];
 const TWO_FLIPS: &[&CStr] = &[c"/a", c"/b", c"/c"];
 const ROLLBACK: &[&CStr] = &[c"/a", c"/b", c"/a"];
 
-/// One process checks at each request, the other only if the cell says so.
+/// One process checks at each request, the other only if the stamp says so.
 const ONE_CHECKS: [&[Step]; 2] = [
     &[Request(0, Due), Request(0, NotDue)],
     &[Request(1, NotDue), Request(1, NotDue)],
@@ -398,18 +382,18 @@ fn a_rollback_in_the_middle_of_a_check() {
     }
 }
 
-// The models can fail: without the shared cells they do.
+// The models can fail: without the shared table they do.
 
 #[test]
 #[should_panic(expected = "went back")]
-fn without_shared_cells_a_flip_goes_back() {
+fn without_shared_stamps_a_flip_goes_back() {
     let [one, other] = ONE_CHECKS;
     check(Private, ONE_FLIP, &[0, 1], &[&[Flip], one, other]);
 }
 
 #[test]
 #[should_panic(expected = "went back")]
-fn without_shared_cells_a_rollback_goes_back() {
+fn without_shared_stamps_a_rollback_goes_back() {
     let [one, other] = BOTH_CHECK;
     check(Private, ROLLBACK, &[0, 1], &[&[Flip, Flip], one, other]);
 }

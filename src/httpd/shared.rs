@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::io;
 use std::ptr::null_mut;
 
-use realdoc_core::cell::Slot;
+use realdoc_core::table::Slot;
 
 use super::raw;
 
@@ -16,7 +16,7 @@ use super::raw;
 /// That is so.
 pub(crate) unsafe trait Shareable: Sync + 'static {}
 
-// SAFETY: atomic integers (realdoc_core::cell).
+// SAFETY: atomic integers (realdoc_core::table).
 unsafe impl Shareable for Slot {}
 
 /// Kept by httpd under our key over restarts.

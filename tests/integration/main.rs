@@ -40,7 +40,6 @@ mod exchange;
 mod fastcgi;
 mod faults;
 mod healing;
-mod held;
 mod hostile;
 mod hosts;
 mod install;

@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
 use realdoc_core::SECOND;
-use realdoc_core::cell::Cells;
-use realdoc_core::docroot::{Docroot, Event, Policy};
+use realdoc_core::docroot::{Check, Docroot, Event, Policy, When};
 use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
 use realdoc_core::resolve::Mode;
+use realdoc_core::table::LinkTable;
 
 use crate::process::{CURRENT, Process, T, text};
 
@@ -26,11 +26,23 @@ fn a_request_allocates_nothing_unless_something_changed() {
                 check_every,
                 grace: 0,
             };
-            let cells = Cells::private(8);
+            let table = LinkTable::private(8);
             let mut checks = 0;
             let mut take = |now| {
-                let tell = &mut |_: Event<'_>| checks += 1;
-                docroot.take(now, policy, cells, &OsFs, tell, |s| s.links().len())
+                let check = Check {
+                    began: now,
+                    clock: || T,
+                    policy,
+                    table,
+                    fs: &OsFs,
+                    when: When::Due,
+                };
+                let log = &mut |event: Event<'_>| {
+                    checks += usize::from(matches!(event, Event::Checked { .. }));
+                };
+                docroot
+                    .pin(&check, log, |s| s.links().len())
+                    .expect("it does not hang")
             };
             assert_eq!(take(T), Some(1));
             let used = allocation_counter::measure(|| {
@@ -71,7 +83,7 @@ impl Fs for OneLink {
 #[test]
 fn memory_is_flat() {
     let link = OneLink(Cell::new(None));
-    let mut process = Process::new(&link, Cells::private(8), CURRENT);
+    let mut process = Process::new(&link, LinkTable::private(8), CURRENT);
     let mut flips = |count: usize| {
         for i in 0..count {
             let release = [c"/1", c"/2", c"/3"][i % 3];

@@ -1,7 +1,7 @@
 //! What does not resolve: what is answered then, and told.
 
-use realdoc_core::cell::Cells;
 use realdoc_core::fs::Errno;
+use realdoc_core::table::LinkTable;
 use realdoc_core::{Micros, SECOND};
 
 use crate::memory_fs::MemoryFs;
@@ -10,7 +10,7 @@ use crate::process::{CURRENT, Process, T, release, site};
 /// What a request gets when `break_it` was done after a good one.
 fn after(break_it: impl FnOnce(&MemoryFs), grace: Micros) -> Option<String> {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT).grace(grace);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).grace(grace);
     assert_eq!(process.request(T), release(1));
     break_it(&fs);
     process.request(T + SECOND)
@@ -64,7 +64,7 @@ fn the_last_target_must_exist() {
 #[test]
 fn grace_runs_out_and_begins_anew_with_the_next_failure() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     let mut now = T;
     for _ in 0..3 {
         fs.link(CURRENT, "releases/1");
@@ -85,13 +85,13 @@ fn grace_runs_out_and_begins_anew_with_the_next_failure() {
 fn an_old_request_does_not_use_up_the_grace() {
     for old_one_first in [true, false] {
         let fs = site();
-        let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+        let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
         assert_eq!(process.request(T), release(1));
         fs.remove(CURRENT);
         if !old_one_first {
             assert_eq!(process.request(T), release(1));
         }
-        assert_eq!(process.request(T - 15 * SECOND), release(1));
+        assert_eq!(process.request_sent_since(T - 15 * SECOND, T), release(1));
         assert_eq!(process.request(T + SECOND), release(1));
     }
 }
@@ -100,7 +100,7 @@ fn an_old_request_does_not_use_up_the_grace() {
 #[test]
 fn a_clock_that_is_set_back_ends_the_grace() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     process.request(T);
     fs.remove(CURRENT);
     assert_eq!(process.request(T), release(1));
@@ -112,7 +112,7 @@ fn a_clock_that_is_set_back_ends_the_grace() {
 #[test]
 fn no_check_is_put_off_while_the_docroot_is_broken() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     process.request(T);
     fs.remove(CURRENT);
     assert_eq!(process.request(T), release(1));
@@ -125,7 +125,7 @@ fn no_check_is_put_off_while_the_docroot_is_broken() {
 fn a_docroot_that_dangles_from_the_start() {
     let fs = site();
     fs.link(CURRENT, "releases/9");
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     assert_eq!(process.request(T), None);
     fs.link(CURRENT, "releases/1");
     assert_eq!(process.request(T), release(1));
@@ -136,7 +136,7 @@ fn a_docroot_that_dangles_from_the_start() {
 fn a_docroot_that_is_not_there_is_looked_for_once_a_second() {
     let fs = site();
     fs.remove(CURRENT);
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     assert_eq!(process.request(T), None);
     let failed = "directory failed: /srv/current: No such file or directory, serving nothing";
     assert_eq!(process.said(), [failed]);
@@ -146,7 +146,10 @@ fn a_docroot_that_is_not_there_is_looked_for_once_a_second() {
     assert_eq!(process.said(), ["recovered: /srv/releases/1"]);
     // From then on it is there, also for a request that took long to be read.
     fs.link(CURRENT, "releases/2");
-    assert_eq!(process.request(T + SECOND / 2), release(2));
+    assert_eq!(
+        process.request_sent_since(T + SECOND / 2, T + SECOND),
+        release(2)
+    );
 }
 
 /// Whatever its interval: the link may just have been missing when it began.
@@ -154,7 +157,7 @@ fn a_docroot_that_is_not_there_is_looked_for_once_a_second() {
 fn a_process_that_begins_without_its_link_finds_it_within_a_second() {
     let fs = site();
     fs.remove(CURRENT);
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(3600 * SECOND);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(3600 * SECOND);
     assert_eq!(process.request(T), None);
     fs.link(CURRENT, "releases/1");
     assert_eq!(process.request(T + SECOND), release(1));
@@ -163,7 +166,7 @@ fn a_process_that_begins_without_its_link_finds_it_within_a_second() {
 #[test]
 fn a_failure_is_told_once_a_minute_and_its_end_once() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     process.request(T);
     fs.link(CURRENT, "releases/4");
     let failed = "link failed: /srv/releases/4: No such file or directory";
@@ -187,15 +190,15 @@ fn a_failure_is_told_once_a_minute_and_its_end_once() {
 #[test]
 fn flapping_is_told_once_a_minute() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     process.request(T);
     let tenth = SECOND / 10;
     for tenths in 0..1190 {
         let now = T + tenths * tenth;
         fs.remove(CURRENT);
         process.request(now);
-        process.request(now - 20 * SECOND);
-        process.request(now - 100 * SECOND);
+        process.request_sent_since(now - 20 * SECOND, now);
+        process.request_sent_since(now - 100 * SECOND, now);
         fs.link(CURRENT, "releases/1");
         process.request(now);
     }
@@ -209,9 +212,9 @@ fn flapping_is_told_once_a_minute() {
 #[test]
 fn a_process_that_cannot_resolve_stays_where_it_is() {
     let fs = site();
-    let cells = Cells::private(8);
-    let mut first = Process::new(&fs, cells, CURRENT);
-    let mut second = Process::new(&fs, cells, CURRENT).check_every(3600 * SECOND);
+    let table = LinkTable::private(8);
+    let mut first = Process::new(&fs, table, CURRENT);
+    let mut second = Process::new(&fs, table, CURRENT).check_every(3600 * SECOND);
     first.request(T);
     second.request(T);
     fs.link(CURRENT, "releases/2");
@@ -227,8 +230,8 @@ fn a_process_that_cannot_resolve_stays_where_it_is() {
 #[test]
 fn a_flip_is_told_once_a_process() {
     let fs = site();
-    let cells = Cells::private(8);
-    let mut processes = [0; 2].map(|_| Process::new(&fs, cells, CURRENT));
+    let table = LinkTable::private(8);
+    let mut processes = [0; 2].map(|_| Process::new(&fs, table, CURRENT));
     for process in &mut processes {
         process.request(T);
         assert_eq!(process.said(), [""; 0]);

@@ -1,10 +1,10 @@
-//! `Docroot::take` with a file system in memory and a made-up clock: when it
-//! looks, what it answers, what it tells, what it costs.
+//! `Docroot::pin` with a file system in memory and a set clock: when it asks, what it
+//! answers, what it logs, what it costs.
 
+mod checks;
 mod cost;
+mod counters;
 mod failures;
-mod figures;
-mod looks;
 #[path = "../memory_fs/mod.rs"]
 mod memory_fs;
 mod process;

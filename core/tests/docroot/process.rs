@@ -1,12 +1,13 @@
 //! A process, and what it serves.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
-use realdoc_core::cell::Cells;
-use realdoc_core::docroot::{Docroot, Event, Policy};
+use realdoc_core::docroot::{Check, Docroot, Event, Policy, When};
 use realdoc_core::fs::Fs;
 use realdoc_core::resolve::Mode;
 use realdoc_core::switch::Snapshot;
+use realdoc_core::table::LinkTable;
 use realdoc_core::{Micros, SECOND};
 
 use crate::memory_fs::MemoryFs;
@@ -15,7 +16,7 @@ use crate::memory_fs::MemoryFs;
 pub(crate) struct Process<'a, F> {
     fs: &'a F,
     pub(crate) docroot: Docroot,
-    cells: Cells,
+    table: LinkTable,
     pub(crate) policy: Policy,
     pub(crate) checks: usize,
     pub(crate) said: Vec<String>,
@@ -23,15 +24,15 @@ pub(crate) struct Process<'a, F> {
 
 impl<'a, F: Fs> Process<'a, F> {
     /// With realpath, a check for each request and 10 s of grace.
-    pub(crate) fn new(fs: &'a F, cells: Cells, docroot: &str) -> Self {
-        Process::in_mode(fs, cells, docroot, Mode::Realpath)
+    pub(crate) fn new(fs: &'a F, table: LinkTable, docroot: &str) -> Self {
+        Process::in_mode(fs, table, docroot, Mode::Realpath)
     }
 
-    pub(crate) fn in_mode(fs: &'a F, cells: Cells, docroot: &str, mode: Mode) -> Self {
+    pub(crate) fn in_mode(fs: &'a F, table: LinkTable, docroot: &str, mode: Mode) -> Self {
         Process {
             fs,
             docroot: Docroot::new(CString::new(docroot).unwrap(), mode),
-            cells,
+            table,
             policy: Policy {
                 check_every: 0,
                 grace: 10 * SECOND,
@@ -53,16 +54,48 @@ impl<'a, F: Fs> Process<'a, F> {
 
     /// The resolved docroot that a request at `now` gets.
     pub(crate) fn request(&mut self, now: Micros) -> Option<String> {
-        self.request_for(now, |snapshot| text(snapshot.docroot()))
+        self.request_sent_since(now, now)
+    }
+
+    /// The same for a request that took long to be read.
+    pub(crate) fn request_sent_since(&mut self, began: Micros, now: Micros) -> Option<String> {
+        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
+        self.pin(began, now, When::Due, docroot)
+    }
+
+    /// The same for a request that has missed something.
+    pub(crate) fn request_again(&mut self, now: Micros, is_lost: bool) -> Option<String> {
+        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
+        self.pin(now, now, When::Now { is_lost }, docroot)
     }
 
     pub(crate) fn request_for<T>(
         &mut self,
         now: Micros,
-        take: impl FnOnce(&Snapshot) -> T,
+        pin: impl FnOnce(&Snapshot) -> T,
     ) -> Option<T> {
+        self.pin(now, now, When::Due, pin)
+    }
+
+    fn pin<T>(
+        &mut self,
+        began: Micros,
+        now: Micros,
+        when: When,
+        pin: impl FnOnce(&Snapshot) -> T,
+    ) -> Option<T> {
+        CLOCK.set(now);
+        let check = Check {
+            began,
+            clock: || CLOCK.get(),
+            policy: self.policy,
+            table: self.table,
+            fs: self.fs,
+            when,
+        };
         let (checks, said) = (&mut self.checks, &mut self.said);
-        let tell = &mut |event: Event<'_>| match event {
+        let log = &mut |event: Event<'_>| match event {
+            Event::First { .. } => {}
             Event::Checked { .. } => *checks += 1,
             Event::Flipped { from, to } => said.push(format!("{} -> {}", text(from), text(to))),
             Event::Failed {
@@ -74,33 +107,14 @@ impl<'a, F: Fs> Process<'a, F> {
                 let kind = if linked { "link" } else { "directory" };
                 said.push(format!("{kind} failed: {error}, serving {serving}"));
             }
+            Event::Hangs { .. } => said.push("hangs".into()),
             Event::Recovered { resolved } => said.push(format!("recovered: {}", text(resolved))),
         };
-        self.docroot
-            .take(now, self.policy, self.cells, self.fs, tell, take)
+        let answer = self.docroot.pin(&check, log, pin);
+        answer.expect("no thread hangs")
     }
 
-    /// The same for a request that has missed something.
-    pub(crate) fn request_again(&mut self, now: Micros, is_lost: bool) -> Option<String> {
-        let said = &mut self.said;
-        let tell = &mut |event: Event<'_>| {
-            if let Event::Failed { error, .. } = event {
-                said.push(format!("failed: {error}"));
-            }
-        };
-        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
-        self.docroot.take_checked(
-            now,
-            self.policy,
-            self.cells,
-            self.fs,
-            is_lost,
-            tell,
-            docroot,
-        )
-    }
-
-    /// What was told since the last time.
+    /// What was logged since the last time.
     pub(crate) fn said(&mut self) -> Vec<String> {
         std::mem::take(&mut self.said)
     }
@@ -134,5 +148,6 @@ pub(crate) fn web(number: u32) -> Option<String> {
 /// Any moment; the clock does not begin at 0.
 pub(crate) const T: Micros = 1_700_000_000 * SECOND;
 
-/// So many looks make a docroot a busy one.
-pub(crate) const BUSY: Micros = 16;
+thread_local! {
+    static CLOCK: Cell<Micros> = const { Cell::new(0) };
+}

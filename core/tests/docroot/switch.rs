@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 
 use realdoc_core::SECOND;
-use realdoc_core::cell::Cells;
 use realdoc_core::fs::{Errno, Fs, Stat};
 use realdoc_core::resolve::Mode;
+use realdoc_core::table::LinkTable;
 
 use crate::memory_fs::MemoryFs;
 use crate::process::{CURRENT, Process, T, release, site, text, web};
@@ -14,10 +14,10 @@ use crate::process::{CURRENT, Process, T, release, site, text, web};
 #[test]
 fn a_process_switches_when_another_has() {
     let fs = site();
-    let cells = Cells::private(8);
-    let mut eager = Process::new(&fs, cells, CURRENT);
-    let mut lazy = Process::new(&fs, cells, CURRENT).check_every(3600 * SECOND);
-    let mut alone = Process::new(&fs, Cells::private(8), CURRENT).check_every(3600 * SECOND);
+    let table = LinkTable::private(8);
+    let mut eager = Process::new(&fs, table, CURRENT);
+    let mut lazy = Process::new(&fs, table, CURRENT).check_every(3600 * SECOND);
+    let mut alone = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(3600 * SECOND);
     for process in [&mut eager, &mut lazy, &mut alone] {
         assert_eq!(process.request(T), release(1));
     }
@@ -31,7 +31,7 @@ fn a_process_switches_when_another_has() {
         assert_eq!(lazy.request(T), release(number));
         assert_eq!(fs.calls(), 0);
     }
-    // Without the shared cells it would not have known.
+    // Without the shared table it would not have known.
     assert_eq!(alone.request(T), release(1));
 }
 
@@ -39,9 +39,9 @@ fn a_process_switches_when_another_has() {
 #[test]
 fn a_flip_is_counted_once() {
     let fs = site();
-    let cells = Cells::private(8);
-    let mut first = Process::new(&fs, cells, CURRENT).check_every(3600 * SECOND);
-    let mut second = Process::new(&fs, cells, CURRENT).check_every(3600 * SECOND);
+    let table = LinkTable::private(8);
+    let mut first = Process::new(&fs, table, CURRENT).check_every(3600 * SECOND);
+    let mut second = Process::new(&fs, table, CURRENT).check_every(3600 * SECOND);
     assert_eq!(first.request(T), release(1));
     assert_eq!(second.request(T), release(1));
     fs.calls();
@@ -52,9 +52,9 @@ fn a_flip_is_counted_once() {
 #[test]
 fn docroots_that_share_a_link_switch_together() {
     let fs = site();
-    let cells = Cells::private(8);
-    let mut eager = Process::new(&fs, cells, "/srv/current/web");
-    let mut lazy = Process::new(&fs, cells, CURRENT).check_every(3600 * SECOND);
+    let table = LinkTable::private(8);
+    let mut eager = Process::new(&fs, table, "/srv/current/web");
+    let mut lazy = Process::new(&fs, table, CURRENT).check_every(3600 * SECOND);
     eager.request(T);
     lazy.request(T);
     fs.link(CURRENT, "releases/2");
@@ -63,16 +63,16 @@ fn docroots_that_share_a_link_switch_together() {
     assert_eq!(lazy.request(T), release(2));
 }
 
-/// The two modes see different targets of one link: they have a cell each, or they
+/// The two modes see different targets of one link: they have a stamp each, or they
 /// would keep contradicting each other.
 #[test]
 fn the_modes_do_not_disturb_each_other() {
     let fs = site();
     fs.link("/srv/stage", "current");
-    let cells = Cells::private(1024);
+    let table = LinkTable::private(1024);
     let readlink = Mode::Readlink { from: None };
-    let mut by_readlink = Process::in_mode(&fs, cells, "/srv/stage", readlink);
-    let mut by_realpath = Process::new(&fs, cells, "/srv/stage");
+    let mut by_readlink = Process::in_mode(&fs, table, "/srv/stage", readlink);
+    let mut by_realpath = Process::new(&fs, table, "/srv/stage");
     by_readlink.policy.check_every = SECOND;
     by_realpath.policy.check_every = SECOND;
     for _ in 0..2 {
@@ -85,13 +85,13 @@ fn the_modes_do_not_disturb_each_other() {
 #[test]
 fn a_chain_of_links_on_the_path() {
     let fs = site();
-    let cells = Cells::private(64);
+    let table = LinkTable::private(64);
     fs.link("/www", "/srv");
     fs.dir("/srv/releases/2/public");
     fs.dir("/other/releases/7/web");
     fs.link("/other/current", "releases/7");
-    let mut eager = Process::new(&fs, cells, "/www/current/web");
-    let mut lazy = Process::new(&fs, cells, "/www/current/web").check_every(3600 * SECOND);
+    let mut eager = Process::new(&fs, table, "/www/current/web");
+    let mut lazy = Process::new(&fs, table, "/www/current/web").check_every(3600 * SECOND);
     let mut both = |expected: Option<String>| {
         assert_eq!(eager.request(T), expected);
         assert_eq!(lazy.request(T), expected);
@@ -120,7 +120,7 @@ fn a_chain_of_links_on_the_path() {
 #[test]
 fn without_a_symlink_there_is_nothing_to_ask() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), "/srv/releases/1/web");
+    let mut process = Process::new(&fs, LinkTable::private(8), "/srv/releases/1/web");
     assert_eq!(process.request(T), web(1));
     fs.calls();
     assert_eq!(process.request(T + 1), web(1));
@@ -132,7 +132,7 @@ fn without_a_symlink_there_is_nothing_to_ask() {
 #[test]
 fn a_docroot_that_becomes_a_symlink_is_seen_within_a_second() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), "/srv/app");
+    let mut process = Process::new(&fs, LinkTable::private(8), "/srv/app");
     fs.dir("/srv/app");
     assert_eq!(process.request(T).as_deref(), Some("/srv/app"));
     fs.remove("/srv/app");
@@ -142,14 +142,14 @@ fn a_docroot_that_becomes_a_symlink_is_seen_within_a_second() {
     assert_eq!(process.request(T + SECOND), release(3));
 }
 
-/// There is no cell any more that would tell the others, but the one of the link
+/// There is no stamp any more that would tell the others, but the one of the link
 /// that was.
 #[test]
 fn a_link_that_becomes_a_directory_switches_the_whole_server() {
     let fs = site();
-    let cells = Cells::private(64);
-    let mut eager = Process::new(&fs, cells, CURRENT);
-    let mut lazy = Process::new(&fs, cells, CURRENT).check_every(3600 * SECOND);
+    let table = LinkTable::private(64);
+    let mut eager = Process::new(&fs, table, CURRENT);
+    let mut lazy = Process::new(&fs, table, CURRENT).check_every(3600 * SECOND);
     eager.request(T);
     lazy.request(T);
     fs.remove(CURRENT);
@@ -166,10 +166,10 @@ fn links_that_share_a_slot() {
     let fs = site();
     fs.link("/www", "/srv");
     fs.link("/srv/stage", "releases/3");
-    let cells = Cells::private(1);
-    let mut two = Process::new(&fs, cells, "/www/current/web");
-    let mut lazy = Process::new(&fs, cells, "/www/current/web").check_every(3600 * SECOND);
-    let mut other = Process::new(&fs, cells, "/srv/stage").check_every(3600 * SECOND);
+    let table = LinkTable::private(1);
+    let mut two = Process::new(&fs, table, "/www/current/web");
+    let mut lazy = Process::new(&fs, table, "/www/current/web").check_every(3600 * SECOND);
+    let mut other = Process::new(&fs, table, "/srv/stage").check_every(3600 * SECOND);
     for number in [1, 2, 2, 1, 3] {
         fs.link("/srv/current", &format!("releases/{number}"));
         assert_eq!(two.request(T), web(number));
@@ -177,7 +177,7 @@ fn links_that_share_a_slot() {
         assert_eq!(other.request(T), release(3));
     }
     fs.link("/srv/stage", "releases/1");
-    let mut other_eager = Process::new(&fs, cells, "/srv/stage");
+    let mut other_eager = Process::new(&fs, table, "/srv/stage");
     assert_eq!(other_eager.request(T), release(1));
     assert_eq!(other.request(T), release(1));
 }
@@ -209,13 +209,13 @@ impl Fs for Storm<'_> {
 #[test]
 fn flips_that_keep_coming_do_not_keep_a_request() {
     let fs = site();
-    let cells = Cells::private(8);
+    let table = LinkTable::private(8);
     let storm = Storm {
         fs: &fs,
-        other: RefCell::new(Process::new(&fs, cells, CURRENT)),
+        other: RefCell::new(Process::new(&fs, table, CURRENT)),
         flips: Cell::new(0),
     };
-    let mut process = Process::new(&storm, cells, CURRENT).check_every(3600 * SECOND);
+    let mut process = Process::new(&storm, table, CURRENT).check_every(3600 * SECOND);
     let answer = process.request(T);
     // It has seen the last flip, which the other has not.
     let last = release(storm.flips.get() % 3 + 1);
@@ -259,7 +259,7 @@ fn a_release_that_is_removed_while_it_is_resolved_is_no_failure() {
         fs: &fs,
         releases: RefCell::new(vec![3, 2, 1]),
     };
-    let mut process = Process::new(&deploy, Cells::private(8), CURRENT).grace(0);
+    let mut process = Process::new(&deploy, LinkTable::private(8), CURRENT).grace(0);
     assert_eq!(process.request(T), release(3));
     assert!(process.said().is_empty());
 }
@@ -267,7 +267,7 @@ fn a_release_that_is_removed_while_it_is_resolved_is_no_failure() {
 #[test]
 fn a_request_that_missed_something_looks_again() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(3600 * SECOND);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(3600 * SECOND);
     assert_eq!(process.request(T), release(1));
     fs.calls();
     for (is_lost, calls) in [(false, 1), (true, 2)] {

@@ -4,32 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use realdoc_core::fs::{Errno, Fs, Held, PATH_MAX, Stat};
+use realdoc_core::fs::{Errno, Fs, PATH_MAX, Stat};
 
 #[derive(Clone, Debug)]
 enum Node {
-    Dir {
-        ino: u64,
-    },
-    File {
-        ino: u64,
-    },
-    Symlink {
-        text: String,
-        stands: Arc<AtomicBool>,
-    },
-}
-
-impl Node {
-    /// The name is another's now, or nobody's.
-    fn go(&self) {
-        if let Node::Symlink { stands, .. } = self {
-            stands.store(false, Relaxed);
-        }
-    }
+    Dir { ino: u64 },
+    File { ino: u64 },
+    Symlink { text: String },
 }
 
 #[derive(Default)]
@@ -78,37 +60,14 @@ impl MemoryFs {
     /// Makes or replaces the symlink, atomically as rename(2).
     pub(crate) fn link(&self, path: &str, text: &str) {
         let text = text.to_string();
-        let stands = Arc::new(AtomicBool::new(true));
-        self.put(path, Node::Symlink { text, stands });
+        self.put(path, Node::Symlink { text });
     }
 
     /// Removes the name and what is below it.
     pub(crate) fn remove(&self, path: &str) {
         let below = format!("{path}/");
         let mut nodes = self.nodes.borrow_mut();
-        nodes.retain(|name, node| {
-            let stays = name != path && !name.starts_with(&below);
-            if !stays {
-                node.go();
-            }
-            stays
-        });
-    }
-
-    /// Gives a directory another name, with all that is below it.
-    pub(crate) fn move_dir(&self, path: &str, to: &str) {
-        let mut nodes = self.nodes.borrow_mut();
-        let moved: Vec<_> = nodes
-            .iter()
-            .filter_map(|(name, node)| {
-                let tail = name.strip_prefix(path)?;
-                (tail.is_empty() || tail.starts_with('/')).then(|| (name.clone(), node.clone()))
-            })
-            .collect();
-        for (name, node) in moved {
-            nodes.remove(&name);
-            nodes.insert(name.replacen(path, to, 1), node);
-        }
+        nodes.retain(|name, _| name != path && !name.starts_with(&below));
     }
 
     /// Whoever asks for `path` (as it is written) gets this error from now on, or none.
@@ -126,9 +85,7 @@ impl MemoryFs {
     }
 
     fn put(&self, path: &str, node: Node) {
-        if let Some(old) = self.nodes.borrow_mut().insert(path.to_string(), node) {
-            old.go();
-        }
+        self.nodes.borrow_mut().insert(path.to_string(), node);
     }
 
     /// What `path` leads to, as path_resolution(7).
@@ -163,7 +120,7 @@ impl MemoryFs {
             here.push_str(name);
             match nodes.get(&here) {
                 None => return Err(Errno::NOENT),
-                Some(Node::Symlink { text, .. }) if follow_last || !to_come.is_empty() => {
+                Some(Node::Symlink { text }) if follow_last || !to_come.is_empty() => {
                     followed += 1;
                     if followed > 40 {
                         return Err(Errno::LOOP);
@@ -194,26 +151,8 @@ impl Fs for MemoryFs {
 
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
         match self.look_up(path, false)? {
-            Node::Symlink { text, .. } => Ok(read(text.as_bytes())),
+            Node::Symlink { text } => Ok(read(text.as_bytes())),
             _ => Err(Errno::INVAL),
         }
-    }
-
-    fn hold(&self, path: &CStr, text: &[u8]) -> Option<Box<dyn Held>> {
-        match self.look_up(path, false) {
-            Ok(Node::Symlink { text: now, stands }) if now.as_bytes() == text => {
-                Some(Box::new(HeldLink(stands)))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// A symlink that is held: it stands until it is replaced or removed.
-struct HeldLink(Arc<AtomicBool>);
-
-impl Held for HeldLink {
-    fn stands(&self) -> bool {
-        self.0.load(Relaxed)
     }
 }

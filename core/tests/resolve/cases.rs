@@ -3,7 +3,7 @@
 
 use std::ffi::CString;
 
-use realdoc_core::fs::{Errno, PATH_MAX, Still};
+use realdoc_core::fs::{CachedFs, Errno, PATH_MAX};
 use realdoc_core::resolve::{Mode, ResolveError, resolve, starts_at_component, unchanged};
 
 use crate::memory_fs::MemoryFs;
@@ -393,7 +393,7 @@ fn what_many_docroots_have_in_common_is_asked_once() {
     let fs = site();
     fs.link("/srv/current", "/srv/releases/42");
     fs.calls();
-    let still = Still::new(&fs);
+    let still = CachedFs::new(&fs);
     let mut calls = Vec::new();
     for docroot in ["/srv/current/web", "/srv/releases/41/web", "/data/deep"] {
         resolve(&still, &c(docroot), &Mode::Realpath).expect(docroot);

@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use realdoc_core::fs::{Errno, OsFs, Still};
+use realdoc_core::fs::{CachedFs, Errno, OsFs};
 use realdoc_core::resolve::{Link, Mode, Resolved, resolve};
 use tempfile::TempDir;
 
@@ -203,7 +203,7 @@ proptest! {
         docroots in vec((text(1..6), prop::option::of(any::<prop::sample::Index>()), any::<bool>()), 40),
     ) {
         let tree = Tree::new(&tree)?;
-        let still = Still::new(&OsFs);
+        let still = CachedFs::new(&OsFs);
         for (docroot, from, is_readlink) in docroots {
             let docroot = Text { absolute: true, ..docroot }.write(&tree.root);
             let all: Vec<&str> = prefixes(&docroot).collect();

@@ -1,17 +1,16 @@
-//! When a process looks, and what it answers.
+//! When a process asks the file system, and what it answers.
 
 use realdoc_core::SECOND;
-use realdoc_core::cell::Cells;
 use realdoc_core::fs::Fs;
 use realdoc_core::resolve::Mode;
+use realdoc_core::table::LinkTable;
 
-use crate::memory_fs::MemoryFs;
-use crate::process::{BUSY, CURRENT, Process, T, release, site, text, web};
+use crate::process::{CURRENT, Process, T, release, site, text, web};
 
 #[test]
 fn a_request_gets_docroot_and_links() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), "/srv/current/web");
+    let mut process = Process::new(&fs, LinkTable::private(8), "/srv/current/web");
     let links = process.request_for(T, |snapshot| {
         let links = snapshot.links().iter();
         links
@@ -28,7 +27,7 @@ fn a_request_gets_docroot_and_links() {
 #[test]
 fn between_checks_the_file_system_is_not_asked() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(2 * SECOND);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(2 * SECOND);
     assert_eq!(process.request(T), release(1));
     fs.link(CURRENT, "releases/2");
     fs.calls();
@@ -48,7 +47,7 @@ fn between_checks_the_file_system_is_not_asked() {
 #[test]
 fn an_interval_of_less_than_a_second() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(SECOND / 5);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(SECOND / 5);
     assert_eq!(process.request(T), release(1));
     fs.calls();
     for (tenths, calls) in [(1, 0), (2, 1), (3, 0), (4, 1), (5, 0)] {
@@ -71,7 +70,7 @@ fn each_request_checks_with_a_call_or_two_a_link() {
         ("/www/stage", Mode::Realpath, 3),
         ("/www/current", readlink, 1),
     ] {
-        let mut process = Process::in_mode(&fs, Cells::private(8), docroot, mode);
+        let mut process = Process::in_mode(&fs, LinkTable::private(8), docroot, mode);
         assert!(process.request(T).is_some());
         fs.calls();
         for now in 1..10 {
@@ -86,95 +85,12 @@ fn each_request_checks_with_a_call_or_two_a_link() {
 fn each_request_sees_the_flip_before_it() {
     for mode in [Mode::Realpath, Mode::Readlink { from: None }] {
         let fs = site();
-        let mut process = Process::in_mode(&fs, Cells::private(8), CURRENT, mode);
+        let mut process = Process::in_mode(&fs, LinkTable::private(8), CURRENT, mode);
         for number in [1, 2, 3, 1, 1, 3, 2] {
             fs.link(CURRENT, &format!("releases/{number}"));
             assert_eq!(process.request(T), release(number));
         }
     }
-}
-
-#[test]
-fn the_links_of_a_busy_docroot_are_held() {
-    let fs = site();
-    fs.link("/www", "/srv");
-    // Behind it is another, so that its text alone does not tell.
-    fs.link("/srv/stage", "current");
-    for (docroot, each, held) in [("/www/current", 2, 0), ("/www/stage", 3, 3)] {
-        let mut process = Process::new(&fs, Cells::private(8), docroot);
-        let mut calls = |now| {
-            fs.calls();
-            assert_eq!(process.request(now), release(1));
-            fs.calls()
-        };
-        calls(T);
-        for now in 1..BUSY {
-            assert_eq!(calls(T + now), each, "{docroot}: not busy yet");
-        }
-        calls(T + BUSY);
-        for now in 1..10 {
-            assert_eq!(calls(T + BUSY + now), held, "{docroot}");
-        }
-        // Until it is resolved in full again.
-        assert!(calls(T + SECOND) > each);
-        assert_eq!(calls(T + SECOND), each, "{docroot}: not busy");
-    }
-}
-
-/// A process that holds the docroot's link, at `T`.
-fn busy<'a>(fs: &'a MemoryFs, docroot: &str) -> Process<'a, MemoryFs> {
-    let mut process = Process::new(fs, Cells::private(8), docroot);
-    for _ in 0..=BUSY {
-        process.request(T);
-    }
-    fs.calls();
-    assert!(process.request(T).is_some());
-    assert_eq!(fs.calls(), 0, "it is held");
-    process
-}
-
-#[test]
-fn each_request_sees_the_flip_of_a_held_link() {
-    let fs = site();
-    let mut process = busy(&fs, CURRENT);
-    for number in [2, 3, 3, 1] {
-        fs.link(CURRENT, &format!("releases/{number}"));
-        assert_eq!(process.request(T), release(number));
-        // It is busy still: the new link is held soon.
-        process.request(T);
-        fs.calls();
-        assert_eq!(process.request(T), release(number));
-        assert_eq!(fs.calls(), 0);
-    }
-    fs.remove(CURRENT);
-    process.policy.grace = 0;
-    assert_eq!(process.request(T), None);
-}
-
-/// Who might have missed something asks by the path.
-#[test]
-fn what_must_be_certain_does_not_go_by_what_is_held() {
-    let fs = site();
-    let mut process = busy(&fs, CURRENT);
-    for (is_lost, calls) in [(false, 1), (true, 2)] {
-        assert_eq!(process.request_again(T, is_lost), release(1));
-        assert_eq!(fs.calls(), calls);
-    }
-}
-
-/// What the held link does not tell.
-#[test]
-fn what_becomes_of_a_directory_above_a_held_link_is_seen_within_a_second() {
-    let fs = site();
-    let mut process = busy(&fs, CURRENT);
-    fs.move_dir("/srv", "/srv.old");
-    fs.dir("/srv/releases/1");
-    fs.dir("/srv/releases/2");
-    fs.link(CURRENT, "releases/2");
-    assert_eq!(process.request(T + SECOND - 1), release(1));
-    // A request that misses something looks at once.
-    assert_eq!(process.request_again(T + SECOND - 1, false), release(2));
-    assert_eq!(process.request(T + SECOND), release(2));
 }
 
 /// A directory under two names, as by a bind mount: comparing files cannot see the
@@ -185,7 +101,7 @@ fn once_a_second_the_docroot_is_resolved_in_full() {
     let same = fs.stat(c"/srv/releases/1").unwrap();
     fs.dir_with_ino_of("/srv/releases/2", same);
     fs.link("/srv/stage", "current");
-    let mut process = Process::new(&fs, Cells::private(8), "/srv/stage");
+    let mut process = Process::new(&fs, LinkTable::private(8), "/srv/stage");
     assert_eq!(process.request(T), release(1));
     fs.link(CURRENT, "releases/2");
     assert_eq!(process.request(T + SECOND - 1), release(1));
@@ -197,7 +113,7 @@ fn once_a_second_the_docroot_is_resolved_in_full() {
 fn what_became_of_the_directory_is_seen_within_a_second() {
     for is_removed in [true, false] {
         let fs = site();
-        let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+        let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
         assert_eq!(process.request(T), release(1));
         fs.remove("/srv/releases/1");
         if !is_removed {
@@ -212,7 +128,7 @@ fn what_became_of_the_directory_is_seen_within_a_second() {
 #[test]
 fn what_stands_below_the_link_is_seen_within_a_second() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), "/srv/current/web").grace(0);
+    let mut process = Process::new(&fs, LinkTable::private(8), "/srv/current/web").grace(0);
     assert_eq!(process.request(T), web(1));
     fs.remove("/srv/releases/1/web");
     assert_eq!(process.request(T + SECOND), None);
@@ -223,7 +139,7 @@ fn what_stands_below_the_link_is_seen_within_a_second() {
 #[test]
 fn a_clock_that_went_back() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT).check_every(2 * SECOND);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(2 * SECOND);
     assert_eq!(process.request(T), release(1));
     fs.calls();
     assert_eq!(process.request(T - SECOND), release(1));
@@ -240,7 +156,7 @@ fn a_clock_that_went_back() {
 #[test]
 fn the_interval_is_the_requests_own() {
     let fs = site();
-    let mut process = Process::new(&fs, Cells::private(8), CURRENT);
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     process.request(T);
     fs.link(CURRENT, "releases/2");
     process.policy.check_every = 5 * SECOND;

@@ -1,0 +1,187 @@
+//! The table of links in the memory that all processes of the server share.
+//!
+//! A taken-over process may write anything there. So nothing that is read from it is
+//! used as an index, a length or an error number before it was checked.
+
+use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
+
+use crate::Micros;
+use crate::counters::{Counters, Counts};
+use crate::resolve::Mode;
+use crate::stamp::{SharedStamp, Stamp};
+use crate::sync::AtomicU64;
+
+/// A link's place in the table: its key (0: the slot is free), its stamp and its counters.
+///
+/// All zeroes is a valid, free slot, so fresh shared memory is an empty table.
+#[repr(C)]
+pub struct Slot {
+    key: AtomicU64,
+    stamp: SharedStamp,
+    counters: OwnCacheLine<Counters>,
+}
+
+/// The counters change with each check. The stamp, in another cache line, is read for each
+/// request and hardly ever changes.
+#[repr(align(64))]
+#[derive(Default)]
+struct OwnCacheLine<T>(T);
+
+impl Slot {
+    /// A free slot.
+    #[must_use]
+    pub fn free() -> Self {
+        Slot {
+            key: AtomicU64::new(0),
+            stamp: SharedStamp::unseen(),
+            counters: OwnCacheLine::default(),
+        }
+    }
+
+    pub(crate) fn stamp(&self) -> &SharedStamp {
+        &self.stamp
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters.0
+    }
+
+    /// The link has been seen to lead to `target`, and not where the stamp `seen` says.
+    /// From now on the stamp says so too.
+    ///
+    /// # Errors
+    /// The present stamp, if that is no longer `seen`.
+    pub(crate) fn change(&self, seen: Stamp, target: &CStr, now: Micros) -> Result<Stamp, Stamp> {
+        let new = seen.next(target);
+        self.stamp.replace(seen, new)?;
+        // A link that nobody had seen was not flipped.
+        if seen != Stamp::UNSEEN {
+            self.counters().flipped(now);
+        }
+        Ok(new)
+    }
+
+    /// The same, whatever the stamp says.
+    pub(crate) fn overrule(&self, target: &CStr, now: Micros) {
+        let before = self.stamp.overrule(target);
+        if before != Stamp::UNSEEN && !before.names(target) {
+            self.counters().flipped(now);
+        }
+    }
+}
+
+/// The table of all slots, by link.
+///
+/// A link keeps its slot for the life of the table. Keys come from the
+/// configuration (every link is a prefix of a docroot), never from a request. When a
+/// neighbourhood is full, links share a slot: a flip of one then makes processes resolve
+/// the others again too. That is slower, and never wrong.
+#[derive(Clone, Copy)]
+pub struct LinkTable(&'static [Slot]);
+
+impl LinkTable {
+    /// How many slots are tried before one is shared.
+    const PROBES: usize = 64;
+
+    /// A table over `slots`, which must not be empty.
+    #[must_use]
+    pub fn new(slots: &'static [Slot]) -> Self {
+        assert!(!slots.is_empty(), "a table of links needs a slot");
+        LinkTable(slots)
+    }
+
+    /// A table of this process alone, never freed: where memory cannot be shared,
+    /// and for tests.
+    #[must_use]
+    pub fn private(slots: usize) -> Self {
+        LinkTable::new(Vec::leak((0..slots).map(|_| Slot::free()).collect()))
+    }
+
+    /// What has been counted of the link `name` of docroots that are resolved in `mode`.
+    /// `None`: no process has ever known it as a link.
+    #[must_use]
+    pub fn counts(self, name: &CStr, mode: &Mode) -> Option<Counts> {
+        let key = key(name, mode);
+        let slot = self
+            .candidates(key)
+            .find(|slot| slot.key.load(Acquire) == key);
+        slot.map(|slot| slot.counters().read())
+    }
+
+    /// Forgets all that has been counted.
+    pub fn clear_counters(self) {
+        for slot in self.0 {
+            if slot.key.load(Acquire) != 0 {
+                slot.counters().clear();
+            }
+        }
+    }
+
+    /// The slot of the link `name` of docroots that are resolved in `mode`, the same in
+    /// every process that has this table.
+    pub(crate) fn slot(self, name: &CStr, mode: &Mode) -> &'static Slot {
+        let key = key(name, mode);
+        for slot in self.candidates(key) {
+            match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
+                Ok(_) => return slot,
+                Err(taken) if taken == key => return slot,
+                Err(_) => {}
+            }
+        }
+        &self.0[key as usize % self.0.len()]
+    }
+
+    /// The slots that a link with this key may have.
+    fn candidates(self, key: u64) -> impl Iterator<Item = &'static Slot> {
+        let slots = self.0;
+        let home = key as usize % slots.len();
+        (0..Self::PROBES.min(slots.len())).map(move |i| &slots[(home + i) % slots.len()])
+    }
+}
+
+/// A link's key, never 0. The two modes of resolving see different targets of one link.
+fn key(name: &CStr, mode: &Mode) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (name, mode.is_readlink()).hash(&mut hasher);
+    hasher.finish().max(1)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    #[test]
+    fn each_link_has_a_slot_of_its_own_until_the_table_is_full() {
+        let table = LinkTable::private(8);
+        let slot = |n: &u32| {
+            let name = CString::new(format!("/{n}")).unwrap();
+            std::ptr::from_ref(table.slot(&name, &Mode::Realpath))
+        };
+        let links = Vec::from_iter(0..8);
+        let all: Vec<_> = links.iter().map(slot).collect();
+        for (i, of_link) in all.iter().enumerate() {
+            assert!(!all[..i].contains(of_link), "link {i}");
+        }
+        // It keeps it, also when others find no room any more and share one.
+        for n in 8..100 {
+            assert!(all.contains(&slot(&n)));
+        }
+        assert_eq!(links.iter().map(slot).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn the_modes_have_a_slot_each() {
+        let table = LinkTable::private(8);
+        let slot = |mode| table.slot(c"/current", &mode);
+        let realpath = slot(Mode::Realpath);
+        let readlink = slot(Mode::Readlink { from: None });
+        assert!(!std::ptr::eq(realpath, readlink));
+        // Wherever the search begins.
+        let from = Some(c"/".into());
+        assert!(std::ptr::eq(readlink, slot(Mode::Readlink { from })));
+    }
+}
