@@ -100,7 +100,7 @@ impl Group {
     }
 
     /// Waits for the leader's end, `limit` at most.
-    pub(crate) fn wait(&self, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    fn wait(&self, limit: Duration) -> io::Result<Option<ExitStatus>> {
         let mut result = Ok(None);
         holds_within(limit, || {
             result = self.exit_status();
@@ -109,10 +109,23 @@ impl Group {
         result
     }
 
+    /// Tells the leader to end, by `signal`. Returns its exit status, or nothing if it does not end within [`LIMIT`].
+    pub(crate) fn stop(&self, signal: Signal) -> io::Result<Option<ExitStatus>> {
+        // httpd forgets a signal that comes when it is about to restart.
+        const AGAIN_AFTER: Duration = Duration::from_secs(15);
+
+        for _ in 0..LIMIT.as_secs() / AGAIN_AFTER.as_secs() {
+            self.signal(signal)?;
+            if let Some(status) = self.wait(AGAIN_AFTER)? {
+                return Ok(Some(status));
+            }
+        }
+        Ok(None)
+    }
+
     /// Ends the group, by TERM if that helps within [`LIMIT`], else by KILL. Says whether TERM was enough.
     pub(crate) fn end(&self) -> io::Result<bool> {
-        self.signal(Signal::TERM)?;
-        if self.wait(LIMIT)?.is_some() {
+        if self.stop(Signal::TERM)?.is_some() {
             return Ok(true);
         }
         self.signal(Signal::KILL)?;

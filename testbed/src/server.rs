@@ -261,9 +261,8 @@ impl Server {
     fn shut_down(&self, signal: Signal) -> ExitStatus {
         self.told_to_end.store(true, Relaxed);
         self.mark_end();
-        self.signal(signal);
         self.group
-            .wait(LIMIT)
+            .stop(signal)
             .expect("a child process can be waited for")
             .unwrap_or_else(|| panic!("httpd has not ended after {LIMIT:?}:\n{}", self.log.tail()))
     }

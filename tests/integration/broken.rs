@@ -3,8 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testbed::{Builder, Endpoint, Module, Mpm, Releases, Server};
 
@@ -304,10 +303,12 @@ fn the_grace_runs_out(mpm: Mpm) {
 }
 
 each_mpm!(missing_for_a_moment);
-/// `rm current`, and 300 ms later `ln -s`, ten times under load: no request fails or gets a wrong release, and the log has
-/// at most one error a process. Without the module requests fail.
+/// `rm current`, and a few requests later `ln -s`, ten times under load: no request fails or gets a wrong release, and the log has
+/// at most one error a process and minute. Without the module requests fail.
 fn missing_for_a_moment(mpm: Mpm) {
+    let start = Instant::now();
     let (wrong, told) = with_gaps(mpm, Module::On, 10);
+    let minutes = start.elapsed().as_secs() as usize / 60;
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(!told.is_empty());
     let mut processes: Vec<&str> = told
@@ -316,7 +317,7 @@ fn missing_for_a_moment(mpm: Mpm) {
         .collect();
     processes.sort_unstable();
     processes.dedup();
-    assert_eq!(processes.len(), told.len(), "{told:#?}");
+    assert!(told.len() <= processes.len() * (1 + minutes), "{told:#?}");
 
     let (wrong, _) = with_gaps(mpm, Module::Off, 1);
     assert!(!wrong.is_empty());
@@ -325,7 +326,6 @@ fn missing_for_a_moment(mpm: Mpm) {
 /// Deploys so many times with a gap; gives the wrong answers and what the log says of it.
 fn with_gaps(mpm: Mpm, module: Module, deploys: usize) -> (Vec<String>, Vec<String>) {
     const CLIENTS: usize = 8;
-    const GAP: Duration = Duration::from_millis(300);
 
     let mut setup = Server::builder(mpm).module(module).allow("RD12:");
     for line in STOCK {
@@ -338,7 +338,14 @@ fn with_gaps(mpm: Mpm, module: Module, deploys: usize) -> (Vec<String>, Vec<Stri
         site.create(&release, &[("web/index.html", &release)]);
     }
     history.deploy("0");
-    let server = setup.config("DocumentRoot {root}/app/current/web").start();
+    let grace = match module {
+        Module::Off => "",
+        _ => "RealdocGrace 1h",
+    };
+    let server = setup
+        .config("DocumentRoot {root}/app/current/web")
+        .config(grace)
+        .start();
     if module == Module::On {
         // A process that has never seen a release has none to go on with.
         warm_up(&server, Duration::ZERO);
@@ -348,7 +355,7 @@ fn with_gaps(mpm: Mpm, module: Module, deploys: usize) -> (Vec<String>, Vec<Stri
         // Whoever has not seen the release before this one by now would go on with an even older one.
         traffic.wait_for(2);
         site.break_link("current");
-        thread::sleep(GAP);
+        traffic.wait_for(2);
         history.deploy(&release.to_string());
     }
     traffic.wait_for(2);

@@ -69,14 +69,14 @@ fn each_virtual_host_has_its_own_docroot(mpm: Mpm) {
             ServerName directives.example
             DocumentRoot {root}/directives/current
             Realdoc On
-            RealdocGrace 5
+            RealdocGrace 1h
         </VirtualHost>
         <VirtualHost *:{port}>
             ServerName heir.example
         </VirtualHost>
         <VirtualHost *:{port}>
             ServerName heir2.example
-            RealdocGrace 5
+            RealdocGrace 1h
         </VirtualHost>";
 
     let setup = Server::builder(mpm).module(Module::On).children(2).cgi();
@@ -112,7 +112,7 @@ fn a_virtual_host_overrides_the_server_both_ways(mpm: Mpm) {
         &[
             ("", ["one", "one", "one"]),
             ("RealpathEvery 0", ["one", "two", "404"]),
-            ("RealpathEvery 0\nRealdocGrace 10", ["one", "two", "two"]),
+            ("RealpathEvery 0\nRealdocGrace 1h", ["one", "two", "two"]),
             (
                 "RealpathEvery 0\nUseReadlink Off",
                 ["releases/42", "releases/43", "404"],
@@ -130,7 +130,7 @@ fn a_virtual_host_overrides_the_server_both_ways(mpm: Mpm) {
             ("Realdoc On\nUseReadlink On", ["one", "two", "404"]),
             ("Realdoc On\nRealpathEvery 1h", once),
             (
-                "Realdoc On\nRealdocGrace 10",
+                "Realdoc On\nRealdocGrace 1h",
                 ["releases/42", "releases/43", "releases/43"],
             ),
         ],

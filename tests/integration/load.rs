@@ -53,9 +53,15 @@ fn wrong_responses(mpm: Mpm, module: Module, flips: usize) -> usize {
 
     let pages = ["/page.shtml", "/script.shtml"];
     let traffic = pages.map(|page| Traffic::start(server.on(1), clients / pages.len(), page));
-    for release in releases.iter().cycle().skip(1).take(flips) {
+    let mut next = releases.iter().cycle().skip(1);
+    for release in next.by_ref().take(flips) {
         deploys.deploy(release);
         sleep(PAUSE);
+    }
+    // However slow the machine is: each release is seen, and each client meets a flip.
+    for release in next.take(releases.len()) {
+        deploys.deploy(release);
+        traffic.iter().for_each(|traffic| traffic.wait_for(2));
     }
     let mut all = Outcome::default();
     for outcome in traffic.map(Traffic::finish) {

@@ -1,9 +1,8 @@
 //! Which symlinks on a docroot's path are replaced, and by what: with UseReadlink, and without.
 
 use std::fs;
-use std::time::Duration;
 
-use testbed::{Builder, Module, Mpm, Releases, Response, Server, wait_until};
+use testbed::{Builder, LIMIT, Module, Mpm, Releases, Response, Server, wait_until};
 
 use crate::common::{ENV, variable};
 
@@ -326,7 +325,6 @@ each_mpm!(a_directory_becomes_a_link on prefork, event);
 /// Where a directory was, a symlink is put later, as when a site is first deployed: it is seen about a second later, and
 /// its flips at once.
 fn a_directory_becomes_a_link(mpm: Mpm) {
-    const ABOUT_A_SECOND: Duration = Duration::from_secs(5);
     let (setup, app) = prepare(mpm, Module::On);
     app.create("../site", &FILES);
     let server = setup.config(&host("it", "site", "")).start();
@@ -334,7 +332,7 @@ fn a_directory_becomes_a_link(mpm: Mpm) {
 
     fs::rename(app.path("site"), app.path("site.old")).expect("a new name");
     app.flip("site", "releases/12");
-    wait_until("the symlink is seen", ABOUT_A_SECOND, || {
+    wait_until("the symlink is seen", LIMIT, || {
         docroot(&server, "it") == "releases/12"
     });
     app.flip("site", "releases/13");

@@ -142,6 +142,8 @@ fn returns(mpm: Mpm, cells: Cells) -> Vec<String> {
         if flip > FLIPS / 2 {
             let response = server.request("GET", FILE, &[("Host", "eager")]);
             scouted.push(Answer::from(&response));
+            // The others ask after that.
+            traffic.wait_for(2);
         }
     }
     let mut outcome = traffic.finish();

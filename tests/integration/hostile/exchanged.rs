@@ -6,8 +6,9 @@ use std::os::unix::fs::{lchown, symlink};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
 
-use testbed::{Background, Module, Mpm, Releases, Server};
+use testbed::{Background, LIMIT, Module, Mpm, Releases, Server};
 
 use super::{ANOTHER, SECRET, is_root};
 
@@ -38,8 +39,9 @@ fn behind_exchanged_link(
     above_all: &str,
     others: Vec<(&'static str, Option<u32>)>,
 ) -> BTreeMap<(u16, String), usize> {
-    // So many, and as many exchanges.
+    // So many, and as many exchanges, and more until each of the targets was met.
     const REQUESTS: usize = 2_000;
+    let targets = others.len();
 
     let setup = Server::builder(Mpm::Event).module(Module::On).children(1);
     let site = Releases::at(setup.root().join("app"));
@@ -64,7 +66,13 @@ fn behind_exchanged_link(
     let mut connection = server.connect();
     let mut answers = BTreeMap::new();
     let mut requests = 0;
-    while (requests < REQUESTS || exchanges.load(Relaxed) < REQUESTS) && !exchange.is_finished() {
+    let start = Instant::now();
+    loop {
+        let met = answers.keys().filter(|(status, _)| *status != 503).count();
+        let enough = requests >= REQUESTS && exchanges.load(Relaxed) >= REQUESTS;
+        if enough && (met >= targets || start.elapsed() > LIMIT) || exchange.is_finished() {
+            break;
+        }
         requests += 1;
         let response = connection.get("/file.txt").expect("the server answers");
         let text = match response.status {

@@ -50,7 +50,6 @@ fn a_million_requests(mpm: Mpm) {
         ..
     } = all;
     println!("{mpm}: {answers} requests, {flips} flips in {took:.1?}: 0 wrong, 0 errors");
-    assert!(flips as f64 >= 20.0 * took.as_secs_f64(), "flips enough");
     assert_eq!(server.children(), children, "no child has ended");
     server.stop();
 }

@@ -26,6 +26,11 @@ fn amount(short: usize, long: usize) -> usize {
     }
 }
 
+/// Whether this is a part of all tests.
+fn is_short() -> bool {
+    env::var_os("REALDOC_STRESS").is_none()
+}
+
 /// Enough for an outdated answer not to look like one after a rollback.
 const RELEASES: usize = 20;
 

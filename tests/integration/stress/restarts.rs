@@ -5,18 +5,22 @@ use std::time::{Duration, Instant};
 
 use testbed::{Background, ClientError, Connection, Endpoint, Module, Mpm, Stop};
 
-use super::{PAGE, RELEASES, amount, note, prepare};
+use super::{PAGE, RELEASES, amount, is_short, note, prepare};
 use crate::common::side_by_side;
 use crate::traffic::{Answer, Deploys};
 
 each_mpm!(twenty_restarts_a_second);
 /// Graceful restarts as fast as an old manual of httpd has it, under load and flips. No more requests fail than without the
-/// module; where clients ask again after a kept connection was closed, none. (Without scripts: mod_cgid does not stand it.)
+/// module; where clients ask again after a kept connection was closed, none. (Both in the long form.) (Without scripts: mod_cgid does not stand it.)
 fn twenty_restarts_a_second(mpm: Mpm) {
     let length = Duration::from_secs(amount(2, 60) as u64);
     let [stock, ours] = side_by_side(|module| Restarts::run(mpm, module, length));
     println!("{mpm}: stock {stock}\n{mpm}: ours  {ours}");
     assert!(ours.wrong.is_empty(), "{:#?}", ours.wrong);
+    if is_short() {
+        // How many requests fail depends on the machine and on chance: that takes more of them.
+        return;
+    }
     assert!(ours.failed_again.is_empty(), "{:?}", ours.failed_again);
     // Both are random, and failures come in swarms: not more than by three standard deviations, as found from the parts of the
     // run.
@@ -53,9 +57,8 @@ impl Restarts {
 
         let (setup, site) = prepare(mpm, module);
         let server = setup.start();
-        // The scoreboard has places, and the parent a memory, for some old generations only.
-        server.allow("AH00485:");
-        server.allow("AH00546:");
+        // A child of an old generation takes its time.
+        server.allow("AH03455:");
         let mut deploys = Deploys::of(&site);
         deploys.deploy("0");
         let endpoint = server.on(1);

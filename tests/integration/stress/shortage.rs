@@ -12,7 +12,12 @@ fn the_log_is_full(mpm: Mpm) {
         <VirtualHost *:{port}>\nErrorLog /dev/full\nCustomLog /dev/full %r\n</VirtualHost>";
 
     let (setup, site) = prepare(mpm, Module::On);
-    let server = setup.cgi().children(2).config(HOST).start();
+    let server = setup
+        .cgi()
+        .children(2)
+        .config(HOST)
+        .config("RealdocGrace 1h")
+        .start();
     for (release, path) in (0..RELEASES).zip(ASKS.iter().chain([&SCRIPT]).cycle()) {
         let release = release.to_string();
         site.deploy(&release);
