@@ -11,15 +11,17 @@ use std::{ffi::CStr, fs};
 use realdoc_core::resolve::{Link, strerror};
 
 use crate::config::ServerConfig;
-use crate::httpd::{Options, Pool, Section, SectionKind, Server, Symlinks, is_defined, log};
+use crate::httpd::{
+    Options, Pool, Section, SectionKind, Server, Startup, Symlinks, is_defined, log,
+};
 use crate::survey::{Host, Root, Survey};
 
 /// The test_config hook.
-pub(crate) fn print<'c>(pool: Pool<'c>, main: Server<'c>) {
+pub(crate) fn print<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     if !is_defined(c"DUMP_REALDOC") {
         return;
     }
-    let dump = Dump { pool };
+    let dump = Dump { startup, pool };
     let mut text = Vec::new();
     // httpd has no buffer of its own for what it prints, and does not empty ours at its end.
     let mut stdout = io::stdout().lock();
@@ -36,17 +38,18 @@ pub(crate) fn print<'c>(pool: Pool<'c>, main: Server<'c>) {
     }
 }
 
-struct Dump<'c> {
+struct Dump<'s, 'c> {
+    startup: &'s Startup,
     pool: Pool<'c>,
 }
 
-impl<'c> Dump<'c> {
+impl<'c> Dump<'_, 'c> {
     fn servers(&self, out: &mut impl Write, main: Server<'c>) -> io::Result<()> {
         writeln!(out, "mod_realdoc configuration:")?;
         let mut survey = Survey::new(self.pool);
         for server in main.in_order() {
             let name = self.pool.printable(server.name());
-            match server.definition() {
+            match server.definition(self.startup) {
                 Some((file, line)) => {
                     writeln!(out, "{name} ({}:{line})", self.pool.printable(file))?;
                 }

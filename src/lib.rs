@@ -66,7 +66,12 @@ impl Module for Realdoc {
 impl ModuleState for Realdoc {
     type Server = config::ServerConfig;
     type Request<'r> = pin::RequestState<'r>;
+    type Inherited<'r> = pin::Inherited<'r>;
     type Directory<'c> = pin::Directory<'c>;
+
+    fn inherit<'r, 'p: 'r>(parent: &'r Self::Request<'p>) -> Self::Inherited<'r> {
+        parent.inherit()
+    }
 
     fn merge_server(base: &Self::Server, own: &Self::Server) -> Self::Server {
         config::ServerConfig::merge(base, own)

@@ -18,7 +18,7 @@ use realdoc_core::switch::Snapshot;
 use crate::config::ServerConfig;
 #[cfg(feature = "test-hooks")]
 use crate::faults::HangingFs as Files;
-use crate::httpd::{Answer, Level, Log, Pool, Request, ServerId, log};
+use crate::httpd::{Answer, Level, Log, Parent, Pool, PoolList, Request, ServerId, Shorten, log};
 use crate::site::Site;
 use crate::storage::Name;
 use crate::walk::{Refusal, Walk};
@@ -57,15 +57,20 @@ pub(crate) struct Way<'r> {
     pub(crate) links: &'r [Link<'r>],
     /// The way was not configured but made for the request (`VirtualDocumentRoot`).
     pub(crate) is_of_request: bool,
-    next: Option<&'r Way<'r>>,
+}
+
+impl Shorten for Way<'static> {
+    type At<'a> = Way<'a>;
+
+    fn shorten<'s, 'l: 's>(long: &'s Way<'l>) -> &'s Way<'s> {
+        long
+    }
 }
 
 /// The fixed choice of a request and all that comes from it.
 pub(crate) struct Pin<'r> {
     /// The virtual host that it was taken for.
     server: ServerId,
-    /// That of the request that took it.
-    pool: Pool<'r>,
     /// `None`: the request is left alone, and so is what comes from it.
     pub(crate) site: Option<&'r Site>,
     /// The docroot's way, if it leads through a symlink.
@@ -74,7 +79,7 @@ pub(crate) struct Pin<'r> {
     /// docroot is not to be taken for what a rule names by the same, real path.
     marked: Option<&'r CStr>,
     /// All ways, the docroot's too.
-    ways: Cell<Option<&'r Way<'r>>>,
+    ways: PoolList<'r, Way<'static>>,
 }
 
 impl<'r> Pin<'r> {
@@ -95,7 +100,7 @@ impl<'r> Pin<'r> {
     }
 
     pub(crate) fn ways(&self) -> impl Iterator<Item = &'r Way<'r>> + Clone {
-        std::iter::successors(self.ways.get(), |way| way.next)
+        self.ways.iter()
     }
 
     pub(crate) fn links(&self) -> impl Iterator<Item = (&'r Way<'r>, &'r Link<'r>)> {
@@ -119,18 +124,12 @@ impl<'r> Pin<'r> {
         let resolved = resolve::resolve(&Files, root, site.docroot.mode());
         if let Ok(resolved) = resolved {
             if !resolved.links.is_empty() {
-                let name = self.pool.put_text(root);
-                let way = place(self.pool, name, &resolved.docroot, &resolved.links, true);
-                self.add(way);
+                self.ways.push_made(|pool| {
+                    let name = pool.put_text(root);
+                    place(pool, name, &resolved.docroot, &resolved.links, true)
+                });
             }
         }
-    }
-
-    fn add(&self, way: Way<'r>) -> &'r Way<'r> {
-        let next = self.ways.get();
-        let way = self.pool.put(Way { next, ..way });
-        self.ways.set(Some(way));
-        way
     }
 
     /// Whether two ways say different things of one link: it was flipped in between.
@@ -168,6 +167,14 @@ pub(crate) struct RequestState<'r> {
     pub(crate) walk: Cell<Option<&'r Walk<'r>>>,
 }
 
+/// What a request knows of the one that it came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Inherited<'r> {
+    pub(crate) pin: &'r Pin<'r>,
+    /// How that one's file was found.
+    pub(crate) walk: Option<&'r Walk<'r>>,
+}
+
 impl<'r> RequestState<'r> {
     fn new(pin: &'r Pin<'r>) -> Self {
         RequestState {
@@ -184,6 +191,21 @@ impl<'r> RequestState<'r> {
     /// That of `r`.
     pub(crate) fn of(r: Request<'r>) -> Option<&'r RequestState<'r>> {
         r.state::<Realdoc>()
+    }
+
+    /// What the request knows of the one that it came from.
+    pub(crate) fn of_parent(r: Request<'r>) -> Option<Inherited<'r>> {
+        r.parent()?.state::<Realdoc>()
+    }
+
+    pub(crate) fn inherit<'i>(&self) -> Inherited<'i>
+    where
+        'r: 'i,
+    {
+        Inherited {
+            pin: self.pin(),
+            walk: self.walk.get(),
+        }
     }
 
     pub(crate) fn pin(&self) -> &'r Pin<'r> {
@@ -239,21 +261,21 @@ fn take_for_subrequest(r: Request<'_>) -> Answer {
 
 /// A subrequest or an internal redirect stays in its parent's release.
 fn inherit(r: Request<'_>) -> bool {
-    let state = r.parent().and_then(RequestState::of);
-    if let Some(state) = state {
-        go_with(r, state.pin());
+    let parent = RequestState::of_parent(r);
+    if let Some(parent) = parent {
+        go_with(r, parent.pin);
         if !r.is_subrequest() {
-            cut_docroot(r, state.pin());
+            cut_docroot(r, parent.pin);
         }
     }
-    state.is_some()
+    parent.is_some()
 }
 
 /// A RewriteRule of a directory may name a file by the docroot's name as configured. mod_rewrite makes a URL of that by
 /// cutting off the document root, which it does not see there: that is now the release's.
 fn cut_docroot(r: Request<'_>, pin: &Pin<'_>) {
     let is_rewritten = pin.site.is_some_and(|site| site.by_link)
-        && r.parent().and_then(Request::handler) == Some(c"redirect-handler");
+        && r.parent().and_then(Parent::handler) == Some(c"redirect-handler");
     if let Some(docroot) = pin.docroot.filter(|_| is_rewritten) {
         let name = docroot.name.to_bytes();
         if strip_dir(r.uri().to_bytes(), name).is_some_and(|tail| !tail.is_empty()) {
@@ -338,16 +360,17 @@ const ROUNDS: usize = 4;
 fn take_for<'r>(r: Request<'r>, site: &'r Site, when: When) -> Result<&'r Pin<'r>, NoAnswer> {
     let server = r.server().id();
     let pool = r.pool();
-    let pin = |docroot: Option<&'r Way<'r>>| {
+    let pin = |docroot: Option<Way<'r>>| {
+        let mut ways = PoolList::<Way<'static>>::new(pool);
+        let docroot = docroot.map(|way| ways.push(way));
         let marked = docroot.filter(|_| site.marks_docroot);
-        pool.put(Pin {
+        Pin {
             marked: marked.map(|way| pool.join(way.resolved, c"/.")),
             server,
-            pool,
             site: Some(site),
             docroot,
-            ways: Cell::new(docroot),
-        })
+            ways,
+        }
     };
     let docroot = || {
         let Some(mut way) = take_way(r, site, &site.docroot, when)? else {
@@ -356,23 +379,23 @@ fn take_for<'r>(r: Request<'r>, site: &'r Site, when: When) -> Result<&'r Pin<'r
         if site.docroot_ends_with_slash {
             way.resolved = pool.join(way.resolved, c"/");
         }
-        Ok(Some(pool.put(way)))
+        Ok(Some(way))
     };
     if site.further.is_empty() {
-        return Ok(pin(docroot()?));
+        return Ok(pool.put(pin(docroot()?)));
     }
     for _ in 0..ROUNDS {
-        let pin = pin(docroot()?);
+        let mut pin = pin(docroot()?);
         for root in &site.further {
             if let Some(way) = take_way(r, site, root, when)? {
-                pin.add(way);
+                pin.ways.push(way);
             }
         }
         if !pin.contradicts_itself() {
-            return Ok(pin);
+            return Ok(pool.put(pin));
         }
     }
-    Ok(pin(docroot()?))
+    Ok(pool.put(pin(docroot()?)))
 }
 
 fn take_way<'r>(
@@ -418,7 +441,6 @@ fn place<'r>(
             owner: OnceCell::new(),
         })),
         is_of_request,
-        next: None,
     }
 }
 
@@ -430,11 +452,10 @@ fn leave_alone(r: Request<'_>) {
         r,
         pool.put(Pin {
             server: r.server().id(),
-            pool,
             site: None,
             docroot: None,
             marked: None,
-            ways: Cell::new(None),
+            ways: PoolList::new(pool),
         }),
     );
 }

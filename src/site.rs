@@ -12,8 +12,8 @@ use realdoc_core::table::{LinkTable, Slot};
 
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
-    Pool, RebasedSections, Server, auth_is_per_config, is_first_start, is_loaded, is_preflight,
-    log, regex_mappings, retained_slice,
+    Pool, RebasedSections, Server, Startup, auth_is_per_config, is_first_start, is_loaded,
+    is_preflight, log, regex_mappings, retained_slice,
 };
 use crate::module::Realdoc;
 use crate::report::Report;
@@ -40,11 +40,11 @@ pub(crate) struct Site {
 }
 
 /// The post_config hook: gives every server its [`Site`].
-pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
+pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     if is_preflight() {
         return;
     }
-    let table = table(main);
+    let table = table(startup, main);
     let auth_is_per_config = auth_is_per_config(pool);
     if is_loaded(c"mpm_itk.c") {
         log!(
@@ -53,14 +53,19 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
             "RD09: mod_realdoc has not been tried with mpm-itk: use prefork, worker or event, or Realdoc Off"
         );
     }
-    let rebased = Arc::new(RebasedSections::find(main, pool, |server, section, why| {
-        log!(
-            server,
-            Warn,
-            "RD08: <Directory \"{}\"> cannot be carried over to releases where modules remember its path: {why}",
-            section.name().to_string_lossy()
-        );
-    }));
+    let rebased = Arc::new(RebasedSections::find(
+        startup,
+        main,
+        pool,
+        |server, section, why| {
+            log!(
+                server,
+                Warn,
+                "RD08: <Directory \"{}\"> cannot be carried over to releases where modules remember its path: {why}",
+                section.name().to_string_lossy()
+            );
+        },
+    ));
     let maps_to_files = maps_to_files(pool);
     let mut survey = Survey::new(pool);
     let mut report = Report::default();
@@ -97,7 +102,7 @@ pub(crate) fn set_up<'c>(pool: Pool<'c>, main: Server<'c>) {
     // In one piece: thousands of them would each have to be registered with the pool.
     let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
     for ((server, _), config) in servers.into_iter().zip(configs) {
-        server.set_state::<Realdoc>(config);
+        server.set_state::<Realdoc>(startup, config);
     }
 }
 
@@ -117,19 +122,19 @@ fn maps_to_files(pool: Pool<'_>) -> bool {
 
 /// The pre_mpm hook, which httpd runs at its start and after a restart that is not graceful: the figures
 /// begin anew, as those of the scoreboard do.
-pub(crate) fn forget_figures() {
+pub(crate) fn forget_figures(startup: &Startup) {
     if is_first_start() {
         return;
     }
     // Where no memory is shared the processes that have counted are gone.
-    if let Ok(table) = shared_table() {
+    if let Ok(table) = shared_table(startup) {
         table.clear_counters();
     }
 }
 
 /// The table that all processes share; without it each process switches by itself.
-fn table(main: Server<'_>) -> LinkTable {
-    shared_table().unwrap_or_else(|error| {
+fn table(startup: &Startup, main: Server<'_>) -> LinkTable {
+    shared_table(startup).unwrap_or_else(|error| {
         log!(
             main,
             Warn,
@@ -140,10 +145,9 @@ fn table(main: Server<'_>) -> LinkTable {
     })
 }
 
-fn shared_table() -> io::Result<LinkTable> {
-    // httpd keeps the memory over restarts: another layout or size takes another key.
-    let key = CString::new(format!("mod_realdoc table 3, {SLOTS}")).unwrap_or_default();
-    retained_slice::<Slot>(&key, SLOTS).map(LinkTable::new)
+fn shared_table(startup: &Startup) -> io::Result<LinkTable> {
+    // Another layout takes another name.
+    retained_slice::<Slot>(startup, "mod_realdoc table 3", SLOTS).map(LinkTable::new)
 }
 
 #[cfg(feature = "test-hooks")]

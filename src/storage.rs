@@ -382,7 +382,7 @@ fn by_docroot<'r>(
         return Ok(None);
     }
     // A file subrequest is named by the one that it came from; before that has a file, by the document root.
-    let parent_is_walked = || r.parent().and_then(RequestState::of)?.walk.get();
+    let parent_is_walked = || RequestState::of_parent(r)?.walk;
     if is_file_subrequest(r, state) && parent_is_walked().is_some() {
         return Ok(None);
     }

@@ -74,10 +74,8 @@ pub(crate) fn directory_walk<'r>(
         }
     }
     let sections = r.server().sections();
-    let known = r
-        .parent()
-        .and_then(RequestState::of)
-        .and_then(|parent| parent.walk.get())
+    let known = RequestState::of_parent(r)
+        .and_then(|parent| parent.walk)
         .filter(|walk| std::ptr::eq(walk.sections, sections) && is_same(walk.link, name.link));
 
     if let Some(known) = known.filter(|known| is_in_directory(r, by_name, known.dir())) {

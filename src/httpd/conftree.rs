@@ -11,6 +11,7 @@ use super::dir_config::{Section, SectionKind};
 use super::pool::{OwnPool, Pool};
 use super::raw;
 use super::server::Server;
+use super::startup::Startup;
 
 /// A directive or a container, in a configuration that lives for `'c`.
 #[derive(Clone, Copy)]
@@ -123,7 +124,7 @@ impl<'c> Sources<'c> {
     /// httpd keeps no way from a section to its text, but it keeps sections of one path in
     /// the order of the text (ap_core_reorder_directories is stable). So the nth section of a
     /// path is the nth of this path in the tree.
-    pub(super) fn find(main: Server<'c>, pool: Pool<'_>) -> Self {
+    pub(super) fn find(startup: &Startup, main: Server<'c>, pool: Pool<'_>) -> Self {
         let scratch = OwnPool::new(pool);
         let mut text = Text::default();
         // SAFETY: httpd has read its configuration, and keeps the tree as long as that.
@@ -142,7 +143,7 @@ impl<'c> Sources<'c> {
         };
         note(main, text.main, main.sections().to_vec());
         let shared: HashSet<_> = main.sections().iter().copied().collect();
-        for (nodes, server) in pairs(text.virtual_hosts, virtual_hosts(main)) {
+        for (nodes, server) in pairs(text.virtual_hosts, virtual_hosts(startup, main)) {
             // A virtual host's list has the main server's sections too, the very same.
             let own = server.sections().iter().copied();
             note(server, nodes, own.filter(|s| !shared.contains(s)).collect());
@@ -194,15 +195,10 @@ impl<'c> Text<'c> {
 }
 
 /// The virtual hosts, in the order of the text.
-fn virtual_hosts(main: Server<'_>) -> Vec<(Definition, Server<'_>)> {
+fn virtual_hosts<'c>(startup: &Startup, main: Server<'c>) -> Vec<(Definition, Server<'c>)> {
     let hosts = main.all().skip(1).filter_map(|server| {
-        // SAFETY: the server is alive, and in post_config the file's name too.
-        unsafe {
-            let raw = server.as_ptr();
-            let file = (*raw).defn_name;
-            let file = (!file.is_null()).then(|| CStr::from_ptr(file).to_owned())?;
-            Some(((file, (*raw).defn_line_number), server))
-        }
+        let (file, line) = server.definition(startup)?;
+        Some(((file.to_owned(), line), server))
     });
     let mut hosts: Vec<_> = hosts.collect();
     // httpd puts each new one first (core.c, virtualhost_section).

@@ -10,6 +10,7 @@ use super::pool::Pool;
 use super::raw;
 use super::request::Request;
 use super::server::Server;
+use super::startup::Startup;
 use super::state::{Loaded, name_of};
 
 /// When a hook runs among those of other modules (apr_hooks.h).
@@ -251,12 +252,15 @@ impl<'p, M: Loaded> Hooks<'p, M> {
 
     /// httpd is about to serve, and begins its scoreboard anew: at its start, and after a restart that is not
     /// graceful.
-    pub(crate) fn pre_mpm<F: Fn() + Copy + Send + Sync + 'static>(&self, _: F) {
-        unsafe extern "C" fn hook<F: Fn() + Copy + Send + Sync + 'static>(
+    pub(crate) fn pre_mpm<F: Fn(&Startup) + Copy + Send + Sync + 'static>(&self, _: F) {
+        unsafe extern "C" fn hook<F: Fn(&Startup) + Copy + Send + Sync + 'static>(
             _: *mut raw::apr_pool_t,
             _: raw::ap_scoreboard_e,
         ) -> c_int {
-            catch_panic("pre_mpm", null(), (), zst_instance::<F>());
+            catch_panic("pre_mpm", null(), (), || {
+                // SAFETY: httpd calls this before it starts a thread.
+                zst_instance::<F>()(&unsafe { Startup::new() });
+            });
             raw::OK as c_int
         }
         // SAFETY: as for the request hooks.
@@ -311,10 +315,13 @@ pub(crate) enum StatusFormat {
 
 /// A function of a hook for the whole configuration; see [`RequestHook`].
 pub(crate) trait ConfigHook:
-    for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static
+    for<'c> Fn(&Startup, Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static
 {
 }
-impl<F: for<'c> Fn(Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static> ConfigHook for F {}
+impl<F: for<'c> Fn(&Startup, Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static> ConfigHook
+    for F
+{
+}
 
 /// Calls such a function.
 ///
@@ -326,10 +333,16 @@ unsafe fn call_config<F: ConfigHook>(
     main: *mut raw::server_rec,
 ) {
     catch_panic(name, main, (), || {
-        // SAFETY: httpd hands over its configuration pool and its main server,
-        // which both live until the next reading of the configuration.
-        let (pool, main) = unsafe { (Pool::from_raw(pconf), Server::from_raw(main)) };
-        zst_instance::<F>()(pool, main);
+        // SAFETY: httpd hands over its configuration pool and its main server, which both live until the
+        // next reading of the configuration. It calls these hooks before it starts a thread.
+        let (startup, pool, main) = unsafe {
+            (
+                Startup::new(),
+                Pool::from_raw(pconf),
+                Server::from_raw(main),
+            )
+        };
+        zst_instance::<F>()(&startup, pool, main);
     });
 }
 

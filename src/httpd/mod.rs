@@ -16,8 +16,10 @@ mod hooks;
 mod log;
 mod module;
 mod panic;
+mod parent;
 mod path;
 mod pool;
+mod pool_list;
 #[allow(
     dead_code,
     missing_docs,
@@ -33,6 +35,7 @@ mod request;
 mod rerun;
 mod server;
 mod shared;
+mod startup;
 mod state;
 
 pub(crate) use answer::Answer;
@@ -43,10 +46,13 @@ pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, Symlinks, 
 pub(crate) use hooks::{Hooks, Order, StatusFormat, is_defined, is_first_start, is_preflight};
 pub(crate) use log::{Level, Log, log};
 pub(crate) use module::{Module, export_module};
+pub(crate) use parent::Parent;
 pub(crate) use path::{PoolPath, PoolVec};
 pub(crate) use pool::Pool;
+pub(crate) use pool_list::{PoolList, Shorten};
 pub(crate) use request::{File, FileType, Request};
 pub(crate) use rerun::RebasedSections;
 pub(crate) use server::{Server, ServerId};
 pub(crate) use shared::retained_slice;
+pub(crate) use startup::Startup;
 pub(crate) use state::{Loaded, ModuleState, Record, is_loaded};

@@ -54,9 +54,8 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).request_time }
     }
 
-    /// The request that this one came from: by an internal redirect, else as a
-    /// subrequest. (A redirect within a subrequest has both.)
-    pub(crate) fn parent(self) -> Option<Request<'r>> {
+    /// For `Parent`, which hides that it can be written.
+    pub(super) fn previous_or_main(self) -> Option<Request<'r>> {
         // SAFETY: the request is alive; the requests that it came from live at least
         // as long, and are set up.
         unsafe {

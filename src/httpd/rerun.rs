@@ -20,6 +20,7 @@ use super::dir_config::{DirConfig, Section, SectionKind};
 use super::pool::{OwnPool, Pool};
 use super::raw;
 use super::server::Server;
+use super::startup::Startup;
 use super::state::{linked, slot_of};
 
 /// A module whose part of a section remembers the section's path.
@@ -100,6 +101,7 @@ impl RebasedSections {
     /// Those of all servers, for post_config; `pool` is the configuration's. Where directives
     /// cannot be run again, `tell` is told why, and the section stays as it is.
     pub(crate) fn find<'c>(
+        startup: &Startup,
         main: Server<'c>,
         pool: Pool<'c>,
         mut tell: impl FnMut(Server<'c>, Section<'c>, &str),
@@ -108,7 +110,7 @@ impl RebasedSections {
         let sources = OnceCell::new();
         let source = |section| {
             sources
-                .get_or_init(|| Sources::find(main, pool))
+                .get_or_init(|| Sources::find(startup, main, pool))
                 .of(section)
         };
         let path_bound = linked_path_bound();

@@ -8,6 +8,7 @@ use std::ptr::NonNull;
 use super::dir_config::{DirConfig, Section};
 use super::log::{Level, Log, write_server};
 use super::raw;
+use super::startup::Startup;
 use super::state::{self, Loaded};
 
 /// A server that lives for `'s`.
@@ -72,9 +73,10 @@ impl<'s> Server<'s> {
 
     /// Replaces the configuration that the module `M` has for this server, and for no other: before, a
     /// virtual host without directives of the module has the main server's
-    /// (ap_merge_server_configs, server/config.c). For post_config, when one thread runs.
-    pub(crate) fn set_state<M: Loaded>(self, config: &'s M::Server) {
-        // SAFETY: every server has a vector of its own, and this slot of it is the module's.
+    /// (ap_merge_server_configs, server/config.c).
+    pub(crate) fn set_state<M: Loaded>(self, _: &Startup, config: &'s M::Server) {
+        // SAFETY: every server has a vector of its own, and this slot of it is the module's. No other thread
+        // reads it.
         unsafe {
             let slot = state::slot::<M>((*self.raw).module_config);
             *slot = std::ptr::from_ref(config).cast_mut().cast();
@@ -94,9 +96,8 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// Where a virtual host is defined: file and line. Only while the configuration is read: httpd may forget
-    /// the file's name then (`Node::file`).
-    pub(crate) fn definition(self) -> Option<(&'s CStr, u32)> {
+    /// Where a virtual host is defined: file and line. httpd may forget the file's name later (`Node::file`).
+    pub(crate) fn definition(self, _: &Startup) -> Option<(&CStr, u32)> {
         // SAFETY: the server is alive, and at that time the file's name too.
         unsafe {
             let file = (*self.raw).defn_name;

@@ -1,16 +1,18 @@
 //! Memory that all processes of the server share, old and new generations of a
 //! graceful restart alike.
 
-use std::ffi::CStr;
+use std::any::type_name;
+use std::ffi::CString;
 use std::io;
 use std::ptr::null_mut;
 
 use realdoc_core::table::Slot;
 
 use super::raw;
+use super::startup::Startup;
 
-/// A type for which zeroed memory is a valid value, and which processes may
-/// share: it holds no pointer, and changes only by atomic operations.
+/// A type for which any memory is a valid value, and which processes may share: it
+/// holds no pointer, and changes only by atomic operations.
 ///
 /// # Safety
 /// That is so.
@@ -24,17 +26,25 @@ struct Retained {
     start: *mut libc::c_void,
 }
 
-/// `len` values in shared memory, zeroed when they are made, the same ones at each
-/// call with this `key`, which is to change whenever `T` or `len` does.
+/// `len` values in shared memory, zeroed when they are made, the same ones at each call with this
+/// `name`, type and `len`.
 ///
 /// For httpd's parent process, whose children inherit the memory. It is never
 /// unmapped: at a child's exit threads may still use it.
 ///
 /// # Errors
 /// Those of mmap(2).
-pub(crate) fn retained_slice<T: Shareable>(key: &CStr, len: usize) -> io::Result<&'static [T]> {
-    // SAFETY: httpd's retained data is there for the life of the process, zeroed when
-    // made. One thread runs when the configuration is read.
+pub(crate) fn retained_slice<T: Shareable>(
+    _: &Startup,
+    name: &str,
+    len: usize,
+) -> io::Result<&'static [T]> {
+    let size = len.saturating_mul(size_of::<T>());
+    // Another version of the module may have retained its own.
+    let key = format!("{name}: {size} bytes of {}", type_name::<T>());
+    let key = CString::new(key)?;
+    // SAFETY: httpd's retained data is there for the life of the process, zeroed when made, and
+    // found by a copy of the key. One thread runs.
     unsafe {
         let mut retained: *mut Retained = raw::ap_retained_data_get(key.as_ptr()).cast();
         if retained.is_null() {
@@ -44,7 +54,7 @@ pub(crate) fn retained_slice<T: Shareable>(key: &CStr, len: usize) -> io::Result
         if (*retained).start.is_null() {
             let start = libc::mmap(
                 null_mut(),
-                len * size_of::<T>(),
+                size,
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED | libc::MAP_ANONYMOUS,
                 -1,
@@ -55,8 +65,8 @@ pub(crate) fn retained_slice<T: Shareable>(key: &CStr, len: usize) -> io::Result
             }
             (*retained).start = start;
         }
-        // The mapping is page-aligned, zeroed, `len` values long and never unmapped;
-        // `Shareable` says that this makes a valid slice.
+        // The mapping is page-aligned and never unmapped. It has been zeroed, or holds what a version of
+        // the module with the same key has left, which `Shareable` allows too. Its length is in the key.
         Ok(std::slice::from_raw_parts((*retained).start.cast(), len))
     }
 }

@@ -14,11 +14,17 @@ pub(crate) trait ModuleState: Sized + 'static {
     type Server: Default + Send + Sync + 'static;
 
     /// What is kept with a request, in its pool.
-    type Request<'r>;
+    type Request<'r>: 'r;
+
+    /// What of that those know that come from the request.
+    type Inherited<'r>;
 
     /// What is kept with a directory's configuration. Threads share those of the configuration,
     /// hence `Sync`; copies are all that is ever changed.
     type Directory<'c>: Copy + Default + Sync;
+
+    /// What of `parent` a request knows that lives no longer than `'r`.
+    fn inherit<'r, 'p: 'r>(parent: &'r Self::Request<'p>) -> Self::Inherited<'r>;
 
     /// A virtual host's configuration: `own` over the main server's `base`.
     fn merge_server(base: &Self::Server, own: &Self::Server) -> Self::Server;

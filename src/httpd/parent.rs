@@ -1,0 +1,38 @@
+//! The request that another one came from.
+
+use std::ffi::CStr;
+
+use super::dir_config::DirConfig;
+use super::request::Request;
+use super::state::Loaded;
+
+/// A request that another one came from, by an internal redirect or as its subrequest.
+///
+/// It lives longer than that one, whose memory must not get into it: so it can only be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Parent<'r>(Request<'r>);
+
+impl<'r> Request<'r> {
+    /// The request that this one came from: by an internal redirect, else as a
+    /// subrequest. (A redirect within a subrequest has both.)
+    pub(crate) fn parent(self) -> Option<Parent<'r>> {
+        self.previous_or_main().map(Parent)
+    }
+}
+
+impl<'r> Parent<'r> {
+    /// What the module `M` lets a request know of the one that it came from.
+    pub(crate) fn state<M: Loaded>(self) -> Option<M::Inherited<'r>> {
+        self.0.state::<M>().map(M::inherit)
+    }
+
+    /// See [`Request::handler`].
+    pub(crate) fn handler(self) -> Option<&'r CStr> {
+        self.0.handler()
+    }
+
+    /// See [`Request::dir_config`].
+    pub(crate) fn dir_config(self) -> DirConfig<'r> {
+        self.0.dir_config()
+    }
+}
