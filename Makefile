@@ -15,7 +15,7 @@ CARGO_TEST := cargo test --locked --no-fail-fast
 .PHONY: all module test-module install uninstall demo test unit model integration randomised stress memcheck asan tsan deny bench bench-opcache check setup setup-build setup-bench clean help
 .PHONY: dist deb rpm package-test release-check
 
-all: module
+all: setup-build module
 
 module: ## build the module (what plain `make` does)
 	cargo build --release --locked -p mod_realdoc
@@ -83,9 +83,11 @@ dist: ## source archive with all crates, which builds without network (into targ
 	packaging/make-dist "$(PACKAGES)"
 
 deb: ## package for Debian and Ubuntu
+	@scripts/setup
 	packaging/make-deb "$(PACKAGES)"
 
 rpm: ## package for Fedora and RHEL, to be made on the system that it is for
+	@scripts/setup
 	packaging/make-rpm "$(PACKAGES)"
 
 package-test: ## install, upgrade and remove both packages (as root; in roots of their own)

@@ -55,7 +55,9 @@ fn main() {
     let mut shim = cc::Build::new();
     shim.file("src/httpd/shim.c")
         .warnings(true)
-        .extra_warnings(true);
+        .extra_warnings(true)
+        // As gcc 14 does by itself.
+        .flag("-Werror=implicit-function-declaration");
     // httpd's own headers are not clean of these.
     shim.flag_if_supported("-Wno-unused-parameter");
     // As distributions build httpd's own modules.

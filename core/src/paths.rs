@@ -93,8 +93,12 @@ mod tests {
     #[test]
     fn fcgi_names() {
         let split = |name: &'static str| {
-            split_fcgi(name.as_bytes())
-                .map(|(a, b)| (str::from_utf8(a).unwrap(), str::from_utf8(b).unwrap()))
+            split_fcgi(name.as_bytes()).map(|(a, b)| {
+                (
+                    std::str::from_utf8(a).unwrap(),
+                    std::str::from_utf8(b).unwrap(),
+                )
+            })
         };
         assert_eq!(
             split("proxy:fcgi://127.0.0.1:9000/srv/x.php"),

@@ -180,7 +180,9 @@ pub(crate) fn build_module(name: &str, source: &str) -> PathBuf {
     let file = format!("{name}.c");
     fs::write(dir.join(&file), source).expect("a new file");
     let mut apxs = Command::new("apxs");
-    let built = apxs.args(["-c", &file]).current_dir(&dir).output();
+    // What later versions of gcc refuse, each one shall.
+    let strict = "-Wc,-Werror=implicit-function-declaration";
+    let built = apxs.args(["-c", strict, &file]).current_dir(&dir).output();
     let built = built.expect("apxs is there: run `make setup`");
     let said = [built.stdout, built.stderr].concat();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&said));

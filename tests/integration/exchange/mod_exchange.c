@@ -7,6 +7,7 @@
 #include "httpd.h"
 #include "http_config.h"
 #include "http_core.h"
+#include "http_request.h"
 
 static server_rec *copy_with_docroot(request_rec *r, const char *docroot)
 {
