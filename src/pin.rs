@@ -8,12 +8,11 @@ use std::ffi::CStr;
 
 use crate::module::Realdoc;
 use once_cell::sync::OnceCell;
-use realdoc_core::docroot::{Check, Docroot, Event, NoAnswer, When};
+use realdoc_core::docroot::{Check, Docroot, Event, NoAnswer, Pinned, When};
 #[cfg(not(feature = "test-hooks"))]
 use realdoc_core::fs::OsFs as Files;
 use realdoc_core::paths::{longest_prefix, strip_dir};
 use realdoc_core::resolve;
-use realdoc_core::switch::Snapshot;
 
 use crate::config::ServerConfig;
 #[cfg(feature = "test-hooks")]
@@ -132,12 +131,11 @@ impl<'r> Pin<'r> {
         }
     }
 
-    /// Whether two ways say different things of one link: it was flipped in between.
-    fn contradicts_itself(&self) -> bool {
-        self.links().any(|(_, link)| {
-            self.links()
-                .any(|(_, other)| link.name == other.name && link.target != other.target)
-        })
+    /// Where the link of this name leads in this request.
+    fn target_of(&self, name: &[u8]) -> Option<&'r CStr> {
+        let mut links = self.links();
+        let (_, link) = links.find(|(_, link)| link.name.to_bytes() == name)?;
+        Some(link.target)
     }
 
     /// Whether `other` leads elsewhere.
@@ -354,9 +352,6 @@ pub(crate) fn end_translation<'r>(r: Request<'r>, pin: &Pin<'r>) {
     }
 }
 
-/// How often ways that contradict each other are taken anew, before those of further links are given up.
-const ROUNDS: usize = 4;
-
 fn take_for<'r>(r: Request<'r>, site: &'r Site, when: When) -> Result<&'r Pin<'r>, NoAnswer> {
     let server = r.server().id();
     let pool = r.pool();
@@ -373,7 +368,7 @@ fn take_for<'r>(r: Request<'r>, site: &'r Site, when: When) -> Result<&'r Pin<'r
         }
     };
     let docroot = || {
-        let Some(mut way) = take_way(r, site, &site.docroot, when)? else {
+        let Some(mut way) = take_way(r, site, &site.docroot, when, None)? else {
             return Ok(None);
         };
         if site.docroot_ends_with_slash {
@@ -381,28 +376,22 @@ fn take_for<'r>(r: Request<'r>, site: &'r Site, when: When) -> Result<&'r Pin<'r
         }
         Ok(Some(way))
     };
-    if site.further.is_empty() {
-        return Ok(pool.put(pin(docroot()?)));
-    }
-    for _ in 0..ROUNDS {
-        let mut pin = pin(docroot()?);
-        for root in &site.further {
-            if let Some(way) = take_way(r, site, root, when)? {
-                pin.ways.push(way);
-            }
-        }
-        if !pin.contradicts_itself() {
-            return Ok(pool.put(pin));
+    let mut pin = pin(docroot()?);
+    for root in &site.further {
+        let target = |name: &[u8]| pin.target_of(name);
+        if let Some(way) = take_way(r, site, root, when, Some(&target))? {
+            pin.ways.push(way);
         }
     }
-    Ok(pool.put(pin(docroot()?)))
+    Ok(pool.put(pin))
 }
 
-fn take_way<'r>(
+fn take_way<'r, 'p>(
     r: Request<'r>,
     site: &'r Site,
     root: &'r Docroot,
     when: When,
+    pinned: Option<&'p Pinned<'p>>,
 ) -> Result<Option<Way<'r>>, NoAnswer> {
     let mut log = |event: Event<'_>| {
         // The one event that comes with each check costs no more than this question.
@@ -410,9 +399,9 @@ fn take_way<'r>(
             tell(r, site, root, &event);
         }
     };
-    let place = |found: &Snapshot| {
-        (!found.links().is_empty())
-            .then(|| place(r.pool(), root.path(), found.docroot(), found.links(), false))
+    let place = |found: &resolve::Resolved| {
+        (!found.links.is_empty())
+            .then(|| place(r.pool(), root.path(), &found.docroot, &found.links, false))
     };
     let check = Check {
         began: r.time(),
@@ -421,6 +410,7 @@ fn take_way<'r>(
         table: site.table,
         fs: &Files,
         when,
+        pinned,
     };
     Ok(root.pin(&check, &mut log, place)?.flatten())
 }

@@ -12,8 +12,7 @@ use std::time::Instant;
 use realdoc_core::SECOND;
 use realdoc_core::docroot::{Check, Docroot, Policy, When};
 use realdoc_core::fs::OsFs;
-use realdoc_core::resolve::{Mode, resolve};
-use realdoc_core::switch::Snapshot;
+use realdoc_core::resolve::{Mode, Resolved, resolve};
 use realdoc_core::table::LinkTable;
 
 /// In turn, so that what else goes on on the machine concerns all.
@@ -26,7 +25,7 @@ fn main() -> io::Result<()> {
     let real = CString::new(fs::canonicalize(&path)?.into_os_string().into_vec())?;
     let docroot = Docroot::new(name.clone(), Mode::Realpath);
     let table = LinkTable::private(1);
-    let is_real = |found: &Snapshot| found.docroot() == &*real;
+    let is_real = |found: &Resolved| found.docroot == real;
     let check = |check_every| {
         let check = Check {
             began: 0,
@@ -38,6 +37,7 @@ fn main() -> io::Result<()> {
             table,
             fs: &OsFs,
             when: When::Due,
+            pinned: None,
         };
         docroot.pin(&check, &mut |_| {}, is_real) == Ok(Some(true))
     };

@@ -102,9 +102,10 @@ impl Server {
             table: *table,
             fs: self,
             when: When::Due,
+            pinned: None,
         };
         let target = docroot
-            .pin(&question, &mut |_| {}, |s| s.docroot().to_owned())
+            .pin(&question, &mut |_| {}, |s| s.docroot.clone())
             .expect("no thread hangs")
             .expect("the link always leads somewhere");
         // The link leads to a target more than once: if it may have been the later

@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use super::*;
 use crate::fs::{Errno, Stat};
 use crate::stamp::Stamp;
+use crate::table::LinkTable;
 
 /// `/current`, a symlink to some directory.
 struct Current(RefCell<CString>);
@@ -61,8 +62,9 @@ fn a_flip_between_targets_of_equal_hashes_switches_the_whole_server() {
             table,
             fs: &fs,
             when: When::Due,
+            pinned: None,
         };
-        let pinned = docroot.pin(&check, &mut |_| {}, |s| s.docroot().to_owned());
+        let pinned = docroot.pin(&check, &mut |_| {}, |s| s.docroot.clone());
         pinned.expect("it does not hang")
     };
     for target in [&one, &other, &one] {

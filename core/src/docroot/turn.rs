@@ -58,9 +58,12 @@ impl<T: Copy> Turn<T> {
     /// # Errors
     /// The thread that asks hangs. No later caller waits for it again.
     pub(super) fn begin(&self) -> Result<Asking<'_, T>, Hangs> {
-        let mut state = self.state.lock();
+        if let Some(asking) = self.try_begin() {
+            return Ok(asking);
+        }
         // Also in all, if others come first.
         let own_deadline = Instant::now() + PATIENCE;
+        let mut state = self.state.lock();
         loop {
             if let Some(memory) = state.memory.take() {
                 return Ok(Asking { turn: self, memory });

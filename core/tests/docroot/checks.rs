@@ -11,8 +11,8 @@ use crate::process::{CURRENT, Process, T, release, site, text, web};
 fn a_request_gets_docroot_and_links() {
     let fs = site();
     let mut process = Process::new(&fs, LinkTable::private(8), "/srv/current/web");
-    let links = process.request_for(T, |snapshot| {
-        let links = snapshot.links().iter();
+    let links = process.request_for(T, |found| {
+        let links = found.links.iter();
         links
             .map(|l| (text(&l.path), text(&l.target)))
             .collect::<Vec<_>>()

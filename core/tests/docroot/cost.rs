@@ -36,12 +36,13 @@ fn a_request_allocates_nothing_unless_something_changed() {
                     table,
                     fs: &OsFs,
                     when: When::Due,
+                    pinned: None,
                 };
                 let log = &mut |event: Event<'_>| {
                     checks += usize::from(matches!(event, Event::Checked { .. }));
                 };
                 docroot
-                    .pin(&check, log, |s| s.links().len())
+                    .pin(&check, log, |s| s.links.len())
                     .expect("it does not hang")
             };
             assert_eq!(take(T), Some(1));

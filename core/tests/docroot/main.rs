@@ -7,5 +7,6 @@ mod counters;
 mod failures;
 #[path = "../memory_fs/mod.rs"]
 mod memory_fs;
+mod pinned;
 mod process;
 mod switch;

@@ -3,10 +3,9 @@
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
 
-use realdoc_core::docroot::{Check, Docroot, Event, Policy, When};
+use realdoc_core::docroot::{Check, Docroot, Event, Pinned, Policy, When};
 use realdoc_core::fs::Fs;
-use realdoc_core::resolve::Mode;
-use realdoc_core::switch::Snapshot;
+use realdoc_core::resolve::{Mode, Resolved};
 use realdoc_core::table::LinkTable;
 use realdoc_core::{Micros, SECOND};
 
@@ -59,31 +58,46 @@ impl<'a, F: Fs> Process<'a, F> {
 
     /// The same for a request that took long to be read.
     pub(crate) fn request_sent_since(&mut self, began: Micros, now: Micros) -> Option<String> {
-        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
-        self.pin(began, now, When::Due, docroot)
+        let docroot = |found: &Resolved| text(&found.docroot);
+        self.ask(began, now, When::Due, None, docroot)
     }
 
     /// The same for a request that has missed something.
     pub(crate) fn request_again(&mut self, now: Micros, is_lost: bool) -> Option<String> {
-        let docroot = |snapshot: &Snapshot| text(snapshot.docroot());
-        self.pin(now, now, When::Now { is_lost }, docroot)
+        let docroot = |found: &Resolved| text(&found.docroot);
+        self.ask(now, now, When::Now { is_lost }, None, docroot)
+    }
+
+    /// The links that a request gets which has pinned `link` to `target` already.
+    pub(crate) fn links_behind(&mut self, link: &str, target: &CStr) -> Vec<(String, String)> {
+        let pinned = |name: &[u8]| (name == link.as_bytes()).then_some(target);
+        let links = |found: &Resolved| {
+            let links = found.links.iter();
+            links.map(|l| (text(&l.path), text(&l.target))).collect()
+        };
+        let found = self.ask(T, T, When::Due, Some(&pinned), links);
+        found.unwrap_or_default()
     }
 
     pub(crate) fn request_for<T>(
         &mut self,
         now: Micros,
-        pin: impl FnOnce(&Snapshot) -> T,
+        pin: impl FnMut(&Resolved) -> T,
     ) -> Option<T> {
-        self.pin(now, now, When::Due, pin)
+        self.ask(now, now, When::Due, None, pin)
     }
 
-    fn pin<T>(
+    fn ask<'p, T>(
         &mut self,
         began: Micros,
         now: Micros,
         when: When,
-        pin: impl FnOnce(&Snapshot) -> T,
-    ) -> Option<T> {
+        pinned: Option<&'p Pinned<'p>>,
+        pin: impl FnMut(&Resolved) -> T,
+    ) -> Option<T>
+    where
+        'a: 'p,
+    {
         CLOCK.set(now);
         let check = Check {
             began,
@@ -92,6 +106,7 @@ impl<'a, F: Fs> Process<'a, F> {
             table: self.table,
             fs: self.fs,
             when,
+            pinned,
         };
         let (checks, said) = (&mut self.checks, &mut self.said);
         let log = &mut |event: Event<'_>| match event {

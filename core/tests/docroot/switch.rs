@@ -125,7 +125,7 @@ fn without_a_symlink_there_is_nothing_to_ask() {
     fs.calls();
     assert_eq!(process.request(T + 1), web(1));
     assert_eq!(fs.calls(), 0);
-    let links = process.request_for(T + 2, |snapshot| snapshot.links().len());
+    let links = process.request_for(T + 2, |found| found.links.len());
     assert_eq!(links, Some(0));
 }
 
