@@ -9,11 +9,10 @@ use std::path::Path;
 use std::{ffi::CStr, fs};
 
 use realdoc_core::resolve::{Link, strerror};
+use realdoc_core::symlinks::Symlinks;
 
 use crate::config::ServerConfig;
-use crate::httpd::{
-    Options, Pool, Section, SectionKind, Server, Startup, Symlinks, is_defined, log,
-};
+use crate::httpd::{Options, Pool, Section, SectionKind, Server, Startup, is_defined, log};
 use crate::survey::{Host, Root, Survey};
 
 /// The test_config hook.

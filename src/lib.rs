@@ -8,6 +8,7 @@
 //! - [`survey`]: what that says, and where the docroots lead then;
 //! - [`report`]: what the error log says of it;
 //! - [`dump`]: what `apachectl -t -D DUMP_REALDOC` says of it;
+//! - [`link`]: a pinned symlink;
 //! - [`pin`]: the release that a request runs in;
 //! - [`storage`]: from a file's name under the link to the file in the release;
 //! - [`walk`]: the configuration that applies there;
@@ -24,6 +25,7 @@ mod dump;
 mod faults;
 #[allow(unsafe_code)]
 mod httpd;
+mod link;
 mod module;
 mod pin;
 mod report;

@@ -13,22 +13,15 @@ use realdoc_core::docroot::{Check, Docroot, Event, NoAnswer, Pinned, When};
 use realdoc_core::fs::OsFs as Files;
 use realdoc_core::paths::{longest_prefix, strip_dir};
 use realdoc_core::resolve;
+use realdoc_core::symlinks::Refusal;
 
 use crate::config::ServerConfig;
 #[cfg(feature = "test-hooks")]
 use crate::faults::HangingFs as Files;
 use crate::httpd::{Answer, Level, Log, Parent, Pool, PoolList, Request, ServerId, Shorten, log};
+use crate::link::{Link, LinkedPath};
 use crate::site::Site;
-use crate::storage::Name;
-use crate::walk::{Refusal, Walk};
-
-/// A symlink, by its configured name, and where it leads in this request.
-pub(crate) struct Link<'r> {
-    pub(crate) name: &'r CStr,
-    pub(crate) target: &'r CStr,
-    /// Its owner when it pointed there, for `SymLinksIfOwnerMatch`; the first walk that needs it asks.
-    pub(crate) owner: OnceCell<u32>,
-}
+use crate::walk::cache::WalkCache;
 
 /// What we keep with the configuration of a directory.
 #[derive(Clone, Copy, Default)]
@@ -102,15 +95,13 @@ impl<'r> Pin<'r> {
         self.ways.iter()
     }
 
-    pub(crate) fn links(&self) -> impl Iterator<Item = (&'r Way<'r>, &'r Link<'r>)> {
-        self.ways()
-            .flat_map(|way| way.links.iter().map(move |link| (way, link)))
+    pub(crate) fn links(&self) -> impl Iterator<Item = &'r Link<'r>> {
+        self.ways().flat_map(|way| way.links)
     }
 
     /// The longest link that `name` leads through, and the rest of the name.
     pub(crate) fn link_of<'n>(&self, name: &'n [u8]) -> Option<(&'r Link<'r>, &'n [u8])> {
-        longest_prefix(name, self.links(), |(_, link)| link.name.to_bytes())
-            .map(|((_, link), tail)| (link, tail))
+        longest_prefix(name, self.links(), |link| link.name.to_bytes())
     }
 
     /// Pins a docroot that another module has set for this request, in its configured spelling.
@@ -134,7 +125,7 @@ impl<'r> Pin<'r> {
     /// Where the link of this name leads in this request.
     fn target_of(&self, name: &[u8]) -> Option<&'r CStr> {
         let mut links = self.links();
-        let (_, link) = links.find(|(_, link)| link.name.to_bytes() == name)?;
+        let link = links.find(|link| link.name.to_bytes() == name)?;
         Some(link.target)
     }
 
@@ -154,7 +145,7 @@ pub(crate) struct RequestState<'r> {
     /// It was mapped from a URL: a subrequest may also come with a file's name.
     pub(crate) is_translated: Cell<bool>,
     /// How its file is known, between the two hooks of map_to_storage.
-    pub(crate) name: Cell<Option<Name<'r>>>,
+    pub(crate) name: Cell<Option<LinkedPath<'r>>>,
     /// The root of an Alias under a link, as configured.
     pub(crate) context: Cell<Option<&'r CStr>>,
     /// The document root that another module has set for this request, as configured.
@@ -162,7 +153,7 @@ pub(crate) struct RequestState<'r> {
     /// The pinned link that was not to be followed.
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.
-    pub(crate) walk: Cell<Option<&'r Walk<'r>>>,
+    pub(crate) walk: Cell<Option<&'r WalkCache<'r>>>,
 }
 
 /// What a request knows of the one that it came from.
@@ -170,7 +161,7 @@ pub(crate) struct RequestState<'r> {
 pub(crate) struct Inherited<'r> {
     pub(crate) pin: &'r Pin<'r>,
     /// How that one's file was found.
-    pub(crate) walk: Option<&'r Walk<'r>>,
+    pub(crate) walk: Option<&'r WalkCache<'r>>,
 }
 
 impl<'r> RequestState<'r> {

@@ -7,19 +7,11 @@ use realdoc_core::docroot::NoAnswer;
 use realdoc_core::paths::{may_need_canonicalization, split_fcgi, strip_dir};
 
 use crate::httpd::{Answer, FileType, PoolPath, Request, log};
+use crate::link::{Link, LinkedPath};
 use crate::module::Realdoc;
-use crate::pin::{self, Link, Pin, RequestState, Way};
+use crate::pin::{self, Pin, RequestState, Way};
 use crate::site::Site;
 use crate::walk;
-
-/// How a request's file is known.
-#[derive(Clone, Copy)]
-pub(crate) struct Name<'r> {
-    /// Under the link; without one the file's real name.
-    pub(crate) text: &'r CStr,
-    /// The longest link that the name leads through.
-    pub(crate) link: Option<&'r Link<'r>>,
-}
 
 /// map_to_storage, before all other modules: names in a release what was named under a link.
 pub(crate) fn enter(r: Request<'_>) -> Answer {
@@ -27,7 +19,7 @@ pub(crate) fn enter(r: Request<'_>) -> Answer {
         match enter_release(r) {
             Ok(()) => {}
             Err(Stop::TooLong) => {
-                walk::tell_too_long(r);
+                walk::log_too_long(r);
                 return r.refuse();
             }
             Err(Stop::NoAnswer) => return Answer::UNAVAILABLE,
@@ -104,7 +96,7 @@ fn lead<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Result<(), Stop> {
             r.set_filename(behind(r, link, text));
         }
         let link = Some(link);
-        state.name.set(Some(Name { text, link }));
+        state.name.set(Some(LinkedPath { path: text, link }));
         return Ok(());
     }
     // What httpd cannot clean its own walk does not walk down to, nor serve.
@@ -116,12 +108,12 @@ fn lead<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Result<(), Stop> {
         Some(name) => Some(name),
         None => by_parent(r, state, filename).or_else(|| under_link(pin, filename)),
     };
-    let name = name.unwrap_or(Name {
-        text: filename,
+    let name = name.unwrap_or(LinkedPath {
+        path: filename,
         link: None,
     });
     let file = match name.link {
-        Some(link) => behind(r, link, name.text),
+        Some(link) => behind(r, link, name.path),
         None => filename,
     };
     if file != mapped {
@@ -183,7 +175,7 @@ fn walk_down<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Answer {
             Err(NoAnswer) => break,
         };
         if starts == STARTS {
-            let name = name.text.to_string_lossy();
+            let name = name.path.to_string_lossy();
             log!(
                 r,
                 Error,
@@ -192,14 +184,14 @@ fn walk_down<'r>(r: Request<'r>, state: &'r RequestState<'r>) -> Answer {
             return Answer::UNAVAILABLE;
         }
         starts += 1;
-        let Some(other) = start_anew(r, state, pin, name.text, path_info) else {
+        let Some(other) = start_anew(r, state, pin, name.path, path_info) else {
             // There is no link any more: it is for httpd's own walk, which is still ahead.
             return Answer::DECLINED;
         };
         answer = other;
     }
     match state.refused.take() {
-        Some((refusal, link)) if answer != Answer::OK => refusal.tell(r, link),
+        Some((refusal, link)) if answer != Answer::OK => walk::refuse(r, refusal, link),
         _ => answer,
     }
 }
@@ -219,20 +211,32 @@ fn may_miss_htaccess(r: Request<'_>, state: &RequestState<'_>) -> bool {
     r.has_asked_htaccess() && state.pin().site.is_some_and(checks_always)
 }
 
-fn walk_once<'r>(r: Request<'r>, state: &'r RequestState<'r>, name: Name<'r>) -> Option<Answer> {
+fn walk_once<'r>(
+    r: Request<'r>,
+    state: &'r RequestState<'r>,
+    name: LinkedPath<'r>,
+) -> Option<Answer> {
     #[cfg(feature = "test-hooks")]
     crate::faults::wait_at_gate();
-    let by_link = state.pin().site.is_some_and(|site| site.by_link);
-    let answer = if by_link {
-        walk::directory_walk(r, state, name)
-    } else {
+    if !state.pin().site.is_some_and(|site| site.by_link) {
         name.link?;
-        r.directory_walk()
-    };
-    Some(if answer == Answer::OK {
-        r.file_walk()
-    } else {
-        answer
+        let answer = r.directory_walk();
+        return Some(if answer == Answer::OK {
+            r.file_walk()
+        } else {
+            answer
+        });
+    }
+    let before = RequestState::of_parent(r).and_then(|parent| parent.walk);
+    Some(match walk::directory_walk(r, state.pin(), name, before) {
+        Ok(walk) => {
+            state.walk.set(Some(walk));
+            r.file_walk()
+        }
+        Err(error) => {
+            state.refused.set(error.refused);
+            error.answer
+        }
     })
 }
 
@@ -264,7 +268,7 @@ fn start_anew<'r>(
     if let Some(root) = state.context.get() {
         r.set_context_document_root(in_release(r, pin, root));
     }
-    walk_once(r, state, Name { text: name, link })
+    walk_once(r, state, LinkedPath { path: name, link })
 }
 
 /// A document root that another module has set for this request, as mod_vhost_alias does.
@@ -323,16 +327,20 @@ pub(crate) fn lead_proxied(r: Request<'_>) -> Answer {
 }
 
 /// The file is named under a link: by an Alias, a rewrite, `VirtualDocumentRoot`.
-fn under_link<'r>(pin: &Pin<'r>, filename: &'r CStr) -> Option<Name<'r>> {
+fn under_link<'r>(pin: &Pin<'r>, filename: &'r CStr) -> Option<LinkedPath<'r>> {
     let (link, _) = pin.link_of(filename.to_bytes())?;
-    Some(Name {
-        text: filename,
+    Some(LinkedPath {
+        path: filename,
         link: Some(link),
     })
 }
 
 /// The file was named by another request's, whose name under a link we know.
-fn by_parent<'r>(r: Request<'r>, state: &RequestState<'r>, filename: &CStr) -> Option<Name<'r>> {
+fn by_parent<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    filename: &CStr,
+) -> Option<LinkedPath<'r>> {
     if !is_file_subrequest(r, state) {
         return None;
     }
@@ -373,7 +381,7 @@ fn by_docroot<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
     mapped: &CStr,
-) -> Result<Option<Name<'r>>, Stop> {
+) -> Result<Option<LinkedPath<'r>>, Stop> {
     let pin = state.pin();
     let Some((docroot, tail)) = below_docroot(pin, mapped) else {
         return Ok(None);
@@ -418,7 +426,7 @@ fn named<'r>(
     pin: &Pin<'r>,
     name: &CStr,
     tail: &[u8],
-) -> Result<Option<Name<'r>>, Stop> {
+) -> Result<Option<LinkedPath<'r>>, Stop> {
     let name = name.to_bytes();
     let mut text = PoolPath::with_room(r.pool(), name.len() + tail.len());
     text.push(name);

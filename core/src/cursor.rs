@@ -13,30 +13,26 @@ pub trait PinnedLink<'l>: Copy {
 }
 
 /// A place on the way down a path.
-#[derive(Clone, Debug)]
-pub struct Cursor<'p, I: Iterator> {
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor<'p, L> {
     /// Canonical and absolute, but it may end with a slash.
     path: &'p [u8],
     /// The end of a component.
     position: usize,
     depth: u32,
-    links: I,
-    /// The longest link that the whole path leads through.
-    last_link: Option<I::Item>,
-    /// The last link that has been followed.
-    link: Option<I::Item>,
+    last_link: Option<L>,
+    link: Option<L>,
 }
 
-impl<'p, L: PinnedLink<'p>, I: Iterator<Item = L> + Clone> Cursor<'p, I> {
-    /// At the root of `path`. `last_link`: the longest of `links` that the whole path leads
+impl<'p, L: PinnedLink<'p>> Cursor<'p, L> {
+    /// At the root of `path`. `last_link`: the longest pinned link that the whole path leads
     /// through.
     #[must_use]
-    pub fn new(path: &'p [u8], links: I, last_link: Option<L>) -> Self {
+    pub fn new(path: &'p [u8], last_link: Option<L>) -> Self {
         Cursor {
             path,
             position: 0,
             depth: 1,
-            links,
             last_link,
             link: None,
         }
@@ -90,12 +86,11 @@ impl<'p, L: PinnedLink<'p>, I: Iterator<Item = L> + Clone> Cursor<'p, I> {
         !name.is_empty()
     }
 
-    /// The pinned link at this very place.
+    /// Which of `links`, the pinned ones, is at this very place.
     #[must_use]
-    pub fn link_here(&self) -> Option<L> {
+    pub fn link_here(&self, mut links: impl Iterator<Item = L>) -> Option<L> {
         self.last_link?;
-        let here = self.here();
-        self.links.clone().find(|link| link.path() == here)
+        links.find(|link| link.path() == self.here())
     }
 
     /// Goes on behind `link`, which is [here](Self::link_here).
@@ -103,40 +98,35 @@ impl<'p, L: PinnedLink<'p>, I: Iterator<Item = L> + Clone> Cursor<'p, I> {
         self.link = Some(link);
     }
 
-    /// Goes down to `dir`, which is `depth` deep, and follows all links on the way. False: the path
-    /// does not lead there.
-    pub fn skip_to(&mut self, dir: &[u8], depth: u32) -> bool {
-        let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-        if strip_dir(self.path, dir).is_none() {
-            return false;
-        }
-        self.position = dir.len();
-        self.depth = depth;
-        self.follow_all();
-        true
+    /// Follows all of `links`, the pinned ones, from the root to here.
+    pub fn follow_all(&mut self, links: impl Iterator<Item = L>) {
+        self.link = match self.last_link {
+            Some(last) if self.position >= last.path().len() => Some(last),
+            Some(_) => longest(self.here(), links),
+            None => None,
+        };
     }
 
-    /// Goes down to where the path is `depth` deep, and follows all links on the way. False: the
-    /// path ends before.
+    /// Goes down to `dir`, which is `depth` deep, and leaves it to the caller to
+    /// [follow the links](Self::follow_all). False: the path does not lead there.
+    pub fn skip_to(&mut self, dir: &[u8], depth: u32) -> bool {
+        let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+        let is_on_the_way = strip_dir(self.path, dir).is_some();
+        if is_on_the_way {
+            (self.position, self.depth) = (dir.len(), depth);
+        }
+        is_on_the_way
+    }
+
+    /// The same to where the path is `depth` deep. False: it ends before.
     pub fn skip_down(&mut self, depth: u32) -> bool {
         while self.depth < depth && self.step() {}
-        self.follow_all();
         self.depth >= depth
     }
 
-    /// Goes to the end, and follows all links on the way.
+    /// The same to the end.
     pub fn skip_to_end(&mut self) {
         self.position = self.path.len();
-        self.follow_all();
-    }
-
-    /// Follows all links from the root to here.
-    pub fn follow_all(&mut self) {
-        self.link = match self.last_link {
-            Some(last) if self.position >= last.path().len() => Some(last),
-            Some(_) => longest(self.here(), self.links.clone()),
-            None => None,
-        };
     }
 
     /// The real path of this place, in two parts; both are empty at the root.

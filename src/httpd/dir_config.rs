@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use realdoc_core::paths::strip_dir;
+use realdoc_core::symlinks::Symlinks;
 
 use super::pool::Pool;
 use super::raw;
@@ -232,17 +233,6 @@ pub(crate) fn matches_pattern(pattern: &CStr, dir: &CStr) -> bool {
     let differs =
         unsafe { raw::apr_fnmatch(pattern.as_ptr(), dir.as_ptr(), raw::APR_FNM_PATHNAME as i32) };
     differs == 0
-}
-
-/// Which symlinks `Options` allows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Symlinks {
-    /// Neither option.
-    Refused,
-    /// `SymLinksIfOwnerMatch`
-    IfOwnerMatch,
-    /// `FollowSymLinks`
-    Followed,
 }
 
 /// What `Options` and `AllowOverride` say on the way down to a directory: a part of the merge, made at

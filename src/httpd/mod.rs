@@ -42,7 +42,7 @@ pub(crate) use answer::Answer;
 pub(crate) use auth::is_per_config as auth_is_per_config;
 pub(crate) use command::{Args, Command, Directive, command_table};
 pub(crate) use conftree::regex_mappings;
-pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, Symlinks, matches_pattern};
+pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, matches_pattern};
 pub(crate) use hooks::{Hooks, Order, StatusFormat, is_defined, is_first_start, is_preflight};
 pub(crate) use log::{Level, Log, log};
 pub(crate) use module::{Module, export_module};

@@ -1,0 +1,291 @@
+//! The walk down to a request's file, as httpd's own (ap_directory_walk, server/request.c), but
+//! along two names at once.
+//!
+//! The path by the link's name decides what applies: `<Directory>` sections, which symlinks may be
+//! followed, whether .htaccess files count. From the link on, the real path is what the file system
+//! is asked for: files, .htaccess files, symlinks inside the release. So the request gets the
+//! configuration that httpd applies to the link's name, in httpd's order, and nothing of what is
+//! between the root and the release by its real name.
+//!
+//! Where no link is on the way both paths are the same, and the walk is httpd's. All requests of a
+//! virtual host in Link mode take this one, so that what comes from a request can see
+//! that it has the same configuration, and is not authorized twice.
+
+pub(crate) mod cache;
+mod sections;
+mod symlinks;
+
+use std::ffi::CStr;
+
+use realdoc_core::cursor::Cursor;
+use realdoc_core::symlinks::{Refusal, Symlinks};
+
+use crate::httpd::{Answer, DirConfig, File, FileType, Options, PoolPath, Request, Section, log};
+use crate::link::{Link, LinkedPath};
+use crate::module::Realdoc;
+use crate::pin::{Directory, Pin};
+use cache::{Merges, WalkCache, parent_of};
+pub(crate) use symlinks::refuse;
+
+/// Why a request ends in the walk.
+pub(crate) struct WalkError<'r> {
+    pub(crate) answer: Answer,
+    /// The pinned link that was not followed, which is not logged yet.
+    pub(crate) refused: Option<(Refusal, &'r CStr)>,
+}
+
+impl From<Answer> for WalkError<'_> {
+    fn from(answer: Answer) -> Self {
+        WalkError {
+            answer,
+            refused: None,
+        }
+    }
+}
+
+/// Finds the request's file and its per-directory configuration. `before`: the walk of the request
+/// that this one came from.
+///
+/// # Errors
+/// The request ends here.
+pub(crate) fn directory_walk<'r>(
+    r: Request<'r>,
+    pin: &'r Pin<'r>,
+    path: LinkedPath<'r>,
+    before: Option<&'r WalkCache<'r>>,
+) -> Result<&'r WalkCache<'r>, WalkError<'r>> {
+    stat_file(r, path.path);
+    let sections = r.server().sections();
+    let before = before.filter(|walk| walk.is_for(sections, path.link));
+
+    if let Some(before) = before.filter(|before| is_in(r, path.path.to_bytes(), before.dir())) {
+        let config = r.dir_config();
+        if config == before.result || config == before.base {
+            r.set_dir_config(before.result);
+            symlinks::check_last(r, before.result)?;
+            return Ok(before);
+        }
+    }
+
+    let Some(mut walker) = Walker::new(r, pin, path, before) else {
+        log_too_long(r);
+        return Err(Answer::SERVER_ERROR.into());
+    };
+    walker.walk()?;
+    walker.apply_regexes();
+    let end = walker.cursor.here();
+    let is_directory = r.file_type() == FileType::Directory;
+    let merges = walker.finish();
+
+    let base = r.dir_config();
+    let is_per_config = pin.site.is_some_and(|site| site.auth_is_per_config);
+    let is_same =
+        |before: &&WalkCache<'_>| is_per_config && before.base == base && merges.is_unchanged();
+    let result = match before.filter(is_same) {
+        Some(before) => before.result,
+        None => {
+            let merged = merges.merged();
+            let merged = merged.unwrap_or_else(|| DirConfig::empty(r.pool()));
+            base.merge_with::<Realdoc>(r.pool(), merged, |_| Directory {
+                found_by: path.link,
+            })
+        }
+    };
+    r.set_dir_config(result);
+    Ok(r.pool().put(WalkCache {
+        end,
+        is_directory,
+        link: path.link,
+        sections,
+        base,
+        result,
+        merges: merges.finish(),
+    }))
+}
+
+/// Logs why a request ends here: httpd cannot canonicalize the path either (AH00030, AH00033).
+#[cold]
+pub(crate) fn log_too_long(r: Request<'_>) {
+    let uri = r.uri().to_string_lossy();
+    log!(r, Info, "RD24: the name of the file is too long: {uri}");
+}
+
+/// Asks what the request's file is, if that is not known.
+fn stat_file(r: Request<'_>, path: &CStr) {
+    if matches!(r.file_type(), FileType::Nothing | FileType::Symlink) {
+        let is_known = r.stat_filename() && r.file_type() != FileType::Nothing;
+        let is_no_directory = || r.file_type() != FileType::Directory;
+        if !is_known || path.to_bytes().ends_with(b"/") && is_no_directory() {
+            r.forget_file();
+        }
+    }
+}
+
+/// Whether the request's file, a complete one, lies in `dir`, where the walk before ended.
+fn is_in(r: Request<'_>, path: &[u8], dir: &[u8]) -> bool {
+    match r.file_type() {
+        FileType::Regular => parent_of(path) == dir,
+        FileType::Directory if r.path_info().is_none_or(CStr::is_empty) => {
+            let path = path.strip_suffix(b"/").unwrap_or(path);
+            dir.strip_suffix(b"/") == Some(path)
+        }
+        _ => false,
+    }
+}
+
+/// A walk on its way.
+struct Walker<'r> {
+    r: Request<'r>,
+    pin: &'r Pin<'r>,
+    /// The whole path, by the link's name.
+    path: &'r CStr,
+    cursor: Cursor<'r, &'r Link<'r>>,
+    /// The real path of where the cursor is; made where it is needed.
+    real_path: Option<PoolPath<'r>>,
+    /// What the request had as its path info before.
+    path_info: Option<&'r CStr>,
+    /// httpd knows the file by its final name already, if all of the path is walked.
+    is_named: bool,
+    /// Those that are yet to be met.
+    sections: &'r [Section<'r>],
+    options: Options,
+    merges: Merges<'r>,
+}
+
+impl<'r> Walker<'r> {
+    /// `None`: the path is too long for httpd.
+    fn new(
+        r: Request<'r>,
+        pin: &'r Pin<'r>,
+        path: LinkedPath<'r>,
+        before: Option<&'r WalkCache<'r>>,
+    ) -> Option<Self> {
+        let LinkedPath { mut path, mut link } = path;
+        let mut path_info = r.path_info();
+        let mut is_named = true;
+        // A directory has no path info: what looks like it is yet to be walked.
+        if r.file_type() == FileType::Directory {
+            if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
+                path = r.pool().canonicalize(r.join(path, info))?;
+                link = pin.link_of(path.to_bytes()).map(|(link, _)| link);
+                is_named = false;
+            }
+        }
+        Some(Walker {
+            r,
+            pin,
+            path,
+            cursor: Cursor::new(path.to_bytes(), link),
+            real_path: None,
+            path_info,
+            is_named,
+            sections: r.server().sections(),
+            options: Options::of(r.dir_config()),
+            merges: Merges::new(r, before),
+        })
+    }
+
+    /// Down to the file, or to where there is none.
+    fn walk(&mut self) -> Result<(), WalkError<'r>> {
+        let r = self.r;
+        let known = r.file_type();
+        let mut file = File::directory();
+        loop {
+            self.apply_sections();
+            self.apply_htaccess()?;
+            let is_clear =
+                known != FileType::Nothing && self.options.symlinks() == Symlinks::Followed;
+            if is_clear && !self.options.allow_htaccess() {
+                if self.skip_to_section() {
+                    continue;
+                }
+                break;
+            }
+            if !self.cursor.step() {
+                break;
+            }
+            let link = self.cursor.link_here(self.pin.links());
+            file = match link {
+                Some(link) if is_clear => {
+                    self.cursor.follow(link);
+                    continue;
+                }
+                // The file is there, and no symlink on the way matters: there is nothing to ask.
+                None if is_clear => continue,
+                Some(link) => self.follow_pinned(link)?,
+                None => self.stat_component(file)?,
+            };
+            match file.file_type() {
+                FileType::Directory => {}
+                FileType::Regular | FileType::Nothing => break,
+                _ => {
+                    log!(
+                        r,
+                        Error,
+                        "RD21: forbidden: {} doesn't point to a file or directory",
+                        self.show_real_path().to_string_lossy()
+                    );
+                    return Err(r.refuse().into());
+                }
+            }
+        }
+        if matches!(known, FileType::Nothing | FileType::Symlink) {
+            r.set_file(&file);
+        }
+        self.set_path_info();
+        Ok(())
+    }
+
+    /// What is left of the path is path info, before what the request had as such.
+    fn set_path_info(&self) {
+        let r = self.r;
+        let rest = &self.path.to_bytes_with_nul()[self.cursor.here().len()..];
+        let rest = CStr::from_bytes_with_nul(rest).unwrap_or_default();
+        r.set_path_info(match self.path_info {
+            Some(info) if rest.is_empty() => Some(info),
+            Some(info) => Some(r.join(rest, info)),
+            None => Some(rest),
+        });
+    }
+
+    /// The real path of where the cursor is, which httpd is shown as the request's file name.
+    fn show_real_path(&mut self) -> &CStr {
+        let (r, pin, room) = (self.r, self.pin, self.path.count_bytes() + 2);
+        let path = self.real_path.get_or_insert_with(|| {
+            let targets = pin.links().map(|link| link.target.count_bytes());
+            PoolPath::with_room(r.pool(), room + targets.max().unwrap_or(0))
+        });
+        path.truncate(0);
+        for part in self.cursor.real_path() {
+            path.push(part);
+        }
+        r.show_filename(path);
+        path.as_c_str()
+    }
+
+    /// `own`: the section or file that applies; `config`: what it says here, rebased to `path`.
+    fn apply(&mut self, own: DirConfig<'r>, path: Option<&'r CStr>, config: DirConfig<'r>) {
+        self.options.merge(config);
+        self.merges.add(own, path, config);
+    }
+
+    /// Gives the file its final name.
+    fn finish(mut self) -> Merges<'r> {
+        let is_final = self.is_named && self.cursor.is_at_end() && self.real_path.is_none();
+        match self.r.filename().filter(|_| is_final) {
+            Some(file) => self.r.set_canonical_filename(file),
+            None => {
+                self.cursor.follow_all(self.pin.links());
+                self.show_real_path();
+                if let Some(mut path) = self.real_path {
+                    // The link leads to the root of the file system.
+                    if path.as_bytes().is_empty() {
+                        path.push(b"/");
+                    }
+                    self.r.set_canonical_filename(path.finish());
+                }
+            }
+        }
+        self.merges
+    }
+}

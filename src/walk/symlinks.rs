@@ -1,0 +1,93 @@
+//! Symlinks on the way: which are followed, and what becomes of a request that meets another.
+
+use std::ffi::CStr;
+
+use realdoc_core::fs::OsFs;
+use realdoc_core::symlinks::Refusal;
+
+use super::{WalkError, Walker};
+use crate::httpd::{Answer, DirConfig, File, FileType, Options, Request, log};
+use crate::link::Link;
+
+impl<'r> Walker<'r> {
+    /// What a pinned link leads to, if the options allow it to be followed.
+    pub(super) fn follow_pinned(&mut self, link: &'r Link<'r>) -> Result<File, WalkError<'r>> {
+        let (r, options) = (self.r, self.options);
+        let here = self.show_real_path();
+        // Another link may stand there by now, whose owner says nothing of this one.
+        let owner = || {
+            let ask = || OsFs.owner_of_link_to(here, link.target).ok().flatten();
+            link.owner.get_or_try_init(|| ask().ok_or(())).ok().copied()
+        };
+        let target = || r.stat(link.target, true);
+        let followed = options.symlinks().follow(owner, target, File::owner);
+        match followed {
+            Ok(file) => {
+                self.cursor.follow(link);
+                Ok(file)
+            }
+            // It is logged when it is certain: the link may lead elsewhere by now.
+            Err(refusal) => Err(WalkError {
+                answer: r.refuse(),
+                refused: Some((refusal, link.name)),
+            }),
+        }
+    }
+
+    /// What is here, or what a symlink here leads to, if it may be followed. `file`: what was found
+    /// above.
+    pub(super) fn stat_component(&mut self, mut file: File) -> Result<File, Answer> {
+        let (r, options) = (self.r, self.options);
+        let path = self.show_real_path();
+        match r.lstat_component(&mut file) {
+            Ok(()) if file.file_type() == FileType::Symlink => follow(r, &options, path),
+            Ok(()) => Ok(file),
+            Err(error) => {
+                log!(
+                    r,
+                    Error,
+                    "RD22: access to {} denied: {}",
+                    path.to_string_lossy(),
+                    std::io::Error::from_raw_os_error(error)
+                );
+                Err(r.refuse())
+            }
+        }
+    }
+}
+
+/// What the symlink at `path`, which is not pinned, leads to.
+fn follow(r: Request<'_>, options: &Options, path: &CStr) -> Result<File, Answer> {
+    let owner = || Some(r.stat(path, false)?.owner());
+    let target = || r.stat(path, true);
+    let followed = options.symlinks().follow(owner, target, File::owner);
+    followed.map_err(|refusal| refuse(r, refusal, path))
+}
+
+/// The last component, where all above it is known to be as it was.
+pub(super) fn check_last(r: Request<'_>, config: DirConfig<'_>) -> Result<(), Answer> {
+    let options = Options::of(config);
+    if options.has_follow_symlinks() {
+        return Ok(());
+    }
+    let mut file = File::unknown();
+    if r.lstat_component(&mut file).is_err() || file.file_type() == FileType::Nothing {
+        return Err(r.refuse());
+    }
+    let path = r.filename().unwrap_or_default();
+    match file.file_type() {
+        FileType::Symlink => follow(r, &options, path).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the request, which met a symlink at `path`, with a line in the log.
+pub(crate) fn refuse(r: Request<'_>, refusal: Refusal, path: &CStr) -> Answer {
+    let path = path.to_string_lossy();
+    match refusal {
+        Refusal::NotAllowed => log!(r, Error, "RD20: symbolic link not allowed: {path}"),
+        // RD12 says it of a link of the document root already; this line comes with each request.
+        Refusal::NoTarget => log!(r, Info, "RD20: link target not accessible: {path}"),
+    }
+    r.refuse()
+}
