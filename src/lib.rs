@@ -26,6 +26,9 @@ mod faults;
 #[allow(unsafe_code)]
 mod httpd;
 mod link;
+#[cfg(misuse)]
+#[path = "../tests/misuse/mod.rs"]
+mod misuse;
 mod module;
 mod pin;
 mod report;

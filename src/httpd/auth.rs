@@ -52,9 +52,10 @@ const PROVIDERS: [&CStr; 31] = [
     c"valid-user",
 ];
 
-/// Whether a request that has the very configuration of the one it came from need not be authorized again,
-/// wherever its file lies. httpd knows (`auth_internal_per_conf`, server/request.c) but does not
-/// tell. With any module that is not known here the answer is no, which at worst asks once more.
+/// Whether a request that has the very configuration of the one it came from need not be authorized
+/// again, wherever its file lies. httpd knows (`auth_internal_per_conf`, server/request.c) but does
+/// not tell. With any module that is not known here the answer is no, which at worst asks once
+/// more.
 pub(crate) fn is_per_config(pool: Pool<'_>) -> bool {
     // SAFETY: httpd's own lists of hooks: null, or arrays of such links, each with its
     // module's name (apr_hooks.h). The four kinds differ only in the function's type.

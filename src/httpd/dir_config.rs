@@ -238,18 +238,19 @@ pub(crate) fn matches_pattern(pattern: &CStr, dir: &CStr) -> bool {
 /// What `Options` and `AllowOverride` say on the way down to a directory: a part of the merge, made at
 /// once since it decides on the rest of the way (server/request.c, core_opts_merge).
 #[derive(Clone, Copy)]
-pub(crate) struct Options {
+pub(crate) struct Options<'c> {
     options: u32,
     add: u32,
     remove: u32,
     pub(super) overrides: u32,
     pub(super) override_options: u32,
     pub(super) override_list: *mut raw::apr_table_t,
+    life: PhantomData<&'c ()>,
 }
 
-impl Options {
+impl<'c> Options<'c> {
     /// Those of a complete configuration.
-    pub(crate) fn of(config: DirConfig<'_>) -> Self {
+    pub(crate) fn of(config: DirConfig<'c>) -> Self {
         let core = config.core();
         let mut all = Options {
             options: 0,
@@ -258,6 +259,7 @@ impl Options {
             overrides: 0,
             override_options: 0,
             override_list: ptr::null_mut(),
+            life: PhantomData,
         };
         // SAFETY: core's part is null or alive.
         unsafe {
@@ -274,7 +276,7 @@ impl Options {
     }
 
     /// `config` over these.
-    pub(crate) fn merge(&mut self, config: DirConfig<'_>) {
+    pub(crate) fn merge(&mut self, config: DirConfig<'c>) {
         if config.core().is_null() {
             return;
         }

@@ -1,5 +1,5 @@
-//! Text that others have chosen, for a log, a terminal or a page: names of files and of virtual hosts may hold
-//! any byte but NUL.
+//! Text that others have chosen, for a log, a terminal or a page: names of files and of virtual
+//! hosts may hold any byte but NUL.
 
 use std::ffi::CStr;
 

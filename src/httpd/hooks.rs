@@ -55,8 +55,8 @@ impl Order {
     }
 }
 
-/// mod_proxy's hook, and the function that registers it (mod_proxy.h). Of the types that are mod_proxy's
-/// own only the pointers matter.
+/// mod_proxy's hook, and the function that registers it (mod_proxy.h). Of the types that are
+/// mod_proxy's own only the pointers matter.
 type ProxyHook = unsafe extern "C" fn(
     worker: *mut c_void,
     balancer: *mut c_void,
@@ -131,7 +131,8 @@ macro_rules! request_hooks {
 #[allow(dead_code)] // As above.
 impl<'p, M: Loaded> Hooks<'p, M> {
     /// # Safety
-    /// To be called only while httpd runs register_hooks or pre_config, with the configuration's pool.
+    /// To be called only while httpd runs register_hooks or pre_config, with the configuration's
+    /// pool.
     pub(super) unsafe fn new(pool: Pool<'p>) -> Self {
         let module = PhantomData;
         Hooks { pool, module }
@@ -152,8 +153,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         post_read_request => ap_hook_post_read_request, DECLINED;
         /// From the URL to a file name.
         translate_name => ap_hook_translate_name, DECLINED;
-        /// From the file name to its directory's configuration. A panic ends the request: without us
-        /// httpd would serve the release by sections that do not know of the link.
+        /// From the file name to its directory's configuration. A panic ends the request: without
+        /// us httpd would serve the release by sections that do not know of the link.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
         /// The request has its file and configuration, and may be served: the last changes to it. A
         /// panic ends the request, which may be half changed.
@@ -174,9 +175,9 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         where
             F: Fn(&Hooks<'_, M>, Pool<'_>) + Copy + Send + Sync + 'static,
         {
-            // SAFETY: httpd hands over the configuration's pool, and one that it clears when it has read the
-            // configuration. One thread runs. The variable names the module that is registering hooks;
-            // others order theirs by it.
+            // SAFETY: httpd hands over the configuration's pool, and one that it clears when it has
+            // read the configuration. One thread runs. The variable names the module that is
+            // registering hooks; others order theirs by it.
             unsafe {
                 let others = raw::apr_hook_debug_current;
                 raw::apr_hook_debug_current = name_of::<M>().as_ptr();
@@ -196,8 +197,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
     }
 
     /// mod_proxy has a request whose server it knows, before it sends it on. To be registered in
-    /// [`pre_config`](Self::pre_config), when all modules are loaded. Where mod_proxy is not, `f` is never
-    /// called.
+    /// [`pre_config`](Self::pre_config), when all modules are loaded. Where mod_proxy is not, `f`
+    /// is never called.
     pub(crate) fn proxy_pre_request<F: RequestHook>(&self, _: F) {
         unsafe extern "C" fn hook<F: RequestHook>(
             _: *mut c_void,
@@ -209,8 +210,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
             // SAFETY: mod_proxy calls this with a request that it handles.
             unsafe { call::<F>("proxy_pre_request", Answer::SERVER_ERROR, r) }
         }
-        // SAFETY: httpd loads modules with RTLD_GLOBAL; the function is what mod_proxy.h declares by
-        // APR_DECLARE_EXTERNAL_HOOK.
+        // SAFETY: httpd loads modules with RTLD_GLOBAL; the function is what mod_proxy.h declares
+        // by APR_DECLARE_EXTERNAL_HOOK.
         unsafe {
             let found = libc::dlsym(libc::RTLD_DEFAULT, c"proxy_hook_pre_request".as_ptr());
             if !found.is_null() {
@@ -250,8 +251,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         unsafe { raw::ap_hook_test_config(Some(hook::<F>), null(), null(), Order::MIDDLE.position) }
     }
 
-    /// httpd is about to serve, and begins its scoreboard anew: at its start, and after a restart that is not
-    /// graceful.
+    /// httpd is about to serve, and begins its scoreboard anew: at its start, and after a restart
+    /// that is not graceful.
     pub(crate) fn pre_mpm<F: Fn(&Startup) + Copy + Send + Sync + 'static>(&self, _: F) {
         unsafe extern "C" fn hook<F: Fn(&Startup) + Copy + Send + Sync + 'static>(
             _: *mut raw::apr_pool_t,
@@ -292,8 +293,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
             })
         }
         let hook: unsafe extern "C" fn(*mut raw::request_rec, c_int) -> c_int = hook::<F>;
-        // SAFETY: mod_status.h declares the hook with this type, and by its name APR gives the function back to
-        // mod_status as that (APR_OPTIONAL_HOOK, apr_optional_hooks.h).
+        // SAFETY: mod_status.h declares the hook with this type, and by its name APR gives the
+        // function back to mod_status as that (APR_OPTIONAL_HOOK, apr_optional_hooks.h).
         unsafe {
             let hook = std::mem::transmute::<
                 unsafe extern "C" fn(*mut raw::request_rec, c_int) -> c_int,
@@ -333,8 +334,9 @@ unsafe fn call_config<F: ConfigHook>(
     main: *mut raw::server_rec,
 ) {
     catch_panic(name, main, (), || {
-        // SAFETY: httpd hands over its configuration pool and its main server, which both live until the
-        // next reading of the configuration. It calls these hooks before it starts a thread.
+        // SAFETY: httpd hands over its configuration pool and its main server, which both live
+        // until the next reading of the configuration. It calls these hooks before it starts a
+        // thread.
         let (startup, pool, main) = unsafe {
             (
                 Startup::new(),

@@ -124,8 +124,8 @@ unsafe extern "C" fn merge_dir_config<M: Loaded>(
     own: *mut c_void,
 ) -> *mut c_void {
     catch_panic("merge_dir_config", null(), base, || {
-        // SAFETY: the pool of the merge, and two of what is in our slot of what is merged, which lives as
-        // long.
+        // SAFETY: the pool of the merge, and two of what is in our slot of what is merged, which
+        // lives as long.
         unsafe {
             let base = directory::<M>(base);
             let merged = M::merge_directory(base, directory::<M>(own));

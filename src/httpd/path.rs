@@ -4,8 +4,7 @@ use std::ffi::CStr;
 
 use super::pool::Pool;
 
-/// A path in a pool, as long as `room` at most. httpd may be shown it while it changes ([`Request::show_filename`]
-/// (super::Request::show_filename)): it ends with a NUL at any time.
+/// A path in a pool, of at most `room` bytes.
 pub(crate) struct PoolPath<'p> {
     start: *mut u8,
     len: usize,
@@ -27,33 +26,23 @@ impl<'p> PoolPath<'p> {
         }
     }
 
-    pub(super) fn as_ptr(&self) -> *mut std::ffi::c_char {
-        self.start.cast()
-    }
-
     pub(crate) fn as_bytes(&self) -> &[u8] {
         // SAFETY: `len` bytes have been written.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 
     pub(crate) fn as_c_str(&self) -> &CStr {
-        // SAFETY: behind the `len` bytes, which hold no NUL (`push`), stands one.
-        unsafe {
-            let bytes = std::slice::from_raw_parts(self.start, self.len + 1);
-            CStr::from_bytes_with_nul_unchecked(bytes)
-        }
+        // SAFETY: a NUL is behind the bytes that have been written.
+        unsafe { CStr::from_ptr(self.start.cast()) }
     }
 
     /// The path as it is now, for good.
     pub(crate) fn finish(self) -> &'p CStr {
         // SAFETY: as above; `self` was the only way to change it, and the memory is the pool's.
-        unsafe {
-            let bytes = std::slice::from_raw_parts(self.start, self.len + 1);
-            CStr::from_bytes_with_nul_unchecked(bytes)
-        }
+        unsafe { CStr::from_ptr(self.start.cast()) }
     }
 
-    /// Appends `text`, which comes from a C string and so holds no NUL.
+    /// Appends `text`. It comes from a C string; at a NUL the path would end.
     ///
     /// # Panics
     /// If there is no room for it.

@@ -106,7 +106,8 @@ impl<'p> Pool<'p> {
         }
     }
 
-    /// `path`, an absolute one, as httpd spells paths: without empty, `.` and `..` components, by text.
+    /// `path`, an absolute one, as httpd spells paths: without empty, `.` and `..` components, by
+    /// text.
     pub(crate) fn canonicalize(self, path: &CStr) -> Option<&'p CStr> {
         let mut canonical = std::ptr::null_mut();
         // SAFETY: the pool is alive; APR reads the path, and makes a new one in the pool.
@@ -135,15 +136,16 @@ impl<'p> Pool<'p> {
     /// Keeps `value` alive until the pool is cleared, in whatever thread that is.
     pub(super) fn hold<T: Send + Sync + 'static>(self, value: Arc<T>) -> &'p T {
         unsafe extern "C" fn let_go<T>(value: *mut c_void) -> raw::apr_status_t {
-            // SAFETY: it is what `hold` registered with this very function; APR runs a cleanup once.
+            // SAFETY: it is what `hold` registered with this very function; APR runs a cleanup
+            // once.
             super::panic::catch_panic("a pool's cleanup", std::ptr::null(), (), || unsafe {
                 drop(Arc::from_raw(value.cast::<T>()));
             });
             0
         }
         let value = Arc::into_raw(value);
-        // SAFETY: the pool is alive; the cleanup gets the pointer that it expects, and `value` lives
-        // until then.
+        // SAFETY: the pool is alive; the cleanup gets the pointer that it expects, and `value`
+        // lives until then.
         unsafe {
             raw::apr_pool_cleanup_register(
                 self.raw,

@@ -60,8 +60,8 @@ impl<'p, T: Shorten> PoolList<'p, T> {
 
     /// The values, the last one first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'p T::At<'p>> + Clone {
-        // SAFETY: null, or a node of this list, in its pool. The list, and what was pushed, may live longer
-        // than `'p`: that it can be used as if it did not is what `shorten` proves.
+        // SAFETY: null, or a node of this list, in its pool. The list, and what was pushed, may
+        // live longer than `'p`: that it can be used as if it did not is what `shorten` proves.
         let node = |at: *const c_void| unsafe { at.cast::<Node<T::At<'p>>>().as_ref::<'p>() };
         successors(node(self.last.get()), move |at| node(at.before)).map(|at| T::shorten(&at.value))
     }

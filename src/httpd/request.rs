@@ -8,7 +8,6 @@ use std::ptr::NonNull;
 use super::answer::Answer;
 use super::dir_config::{DirConfig, Options};
 use super::log::{Level, Log, c_file, c_string};
-use super::path::PoolPath;
 use super::pool::Pool;
 use super::raw;
 use super::server::Server;
@@ -135,10 +134,10 @@ impl<'r> Request<'r> {
         unsafe { raw::ap_set_context_info(self.as_ptr(), std::ptr::null(), root.as_ptr()) }
     }
 
-    /// The file that the request was mapped to. Not to be held over a [`Self::show_filename`].
+    /// The file that the request was mapped to.
     pub(crate) fn filename(self) -> Option<&'r CStr> {
-        // SAFETY: null or a string that lives as long as the request; httpd's own walk is what
-        // changes it in place, and no hook of ours runs in the middle of it with this at hand.
+        // SAFETY: null or a string that lives as long as the request. What httpd changes in place is a
+        // copy of its own, and no hook of ours runs meanwhile.
         unsafe {
             let name = (*self.as_ptr()).filename;
             (!name.is_null()).then(|| CStr::from_ptr(name))
@@ -174,7 +173,8 @@ impl<'r> Request<'r> {
     /// Cuts the first `len` bytes off the path of the URL, which is as long at least.
     pub(crate) fn cut_uri(self, len: usize) {
         let r = self.as_ptr();
-        // SAFETY: the request is alive. httpd keeps the path at two places, for one and the same text or for two.
+        // SAFETY: the request is alive. httpd keeps the path at two places, for one and the same
+        // text or for two.
         unsafe {
             for text in [&raw mut (*r).uri, &raw mut (*r).parsed_uri.path] {
                 if !(*text).is_null() && CStr::from_ptr(*text).count_bytes() >= len {
@@ -195,12 +195,6 @@ impl<'r> Request<'r> {
                 CStr::from_ptr(uri)
             }
         }
-    }
-
-    /// Shows httpd a path in the making as the file's name.
-    pub(crate) fn show_filename(self, path: &PoolPath<'r>) {
-        // SAFETY: the request is alive, and the path's memory is its pool's.
-        unsafe { (*self.as_ptr()).filename = path.as_ptr() }
     }
 
     /// The file's name is final and canonical.
@@ -272,7 +266,8 @@ impl<'r> Request<'r> {
 
     /// Adds to the answer's body.
     pub(crate) fn write(self, text: &str) {
-        // In pieces whose length fits; who cannot be sent any more is gone, which httpd notices by itself.
+        // In pieces whose length fits; who cannot be sent any more is gone, which httpd notices by
+        // itself.
         for piece in text.as_bytes().chunks(1 << 20) {
             // SAFETY: the request is alive and being answered; httpd copies the bytes.
             unsafe { raw::ap_rwrite(piece.as_ptr().cast(), piece.len() as c_int, self.as_ptr()) };
@@ -305,11 +300,13 @@ impl<'r> Request<'r> {
     /// Back to where the request was before its walk (ap_process_request_internal).
     pub(crate) fn restart_walk(self) {
         let r = self.as_ptr();
-        // SAFETY: the request and its server are alive; core has a place for each walk's note in every request.
+        // SAFETY: the request and its server are alive; core has a place for each walk's note in
+        // every request.
         unsafe {
             (*r).per_dir_config = (*(*r).server).lookup_defaults;
             (*r).status = raw::HTTP_OK as c_int;
-            // What was found is remembered by directory, whose name another release may have taken over.
+            // What was found is remembered by directory, whose name another release may have taken
+            // over.
             (*r).htaccess = std::ptr::null();
             raw::apr_table_unset((*r).notes, c"error-notes".as_ptr());
             for walk in [raw::AP_NOTE_DIRECTORY_WALK, raw::AP_NOTE_FILE_WALK] {
@@ -329,10 +326,14 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).finfo.filetype = raw::apr_filetype_e_APR_NOFILE }
     }
 
-    pub(crate) fn set_file(self, file: &File) {
-        // SAFETY: the request is alive. What the record points to is the path that was asked for, and a pool,
-        // both the request's.
-        unsafe { (*self.as_ptr()).finfo = file.0 }
+    pub(crate) fn set_file(self, file: &File<'r>) {
+        let r = self.as_ptr();
+        // SAFETY: the request is alive, and so is the pool that the record names. As in httpd, the record's
+        // path is the file's name.
+        unsafe {
+            (*r).finfo = file.raw;
+            (*r).finfo.fname = (*r).filename;
+        }
     }
 
     /// Asks, as httpd's own walk, what the file's name leads to; false if to nothing.
@@ -344,47 +345,64 @@ impl<'r> Request<'r> {
         status == 0
     }
 
-    /// Asks for a component on the way: what [`Self::show_filename`] shows, without following it. Where
-    /// there is nothing, all but the type of `file` stays as it was, as in httpd's own walk: what
-    /// is said of a missing file is said of the directory above it.
+    /// Asks for a component on the way, `path`, without following it. Where there is nothing, all but
+    /// the type of `file` stays as it was, as in httpd's own walk: what is said of a missing file is
+    /// said of the directory above it.
     ///
     /// # Errors
     /// APR's status, on Unix an errno.
-    pub(crate) fn lstat_component(self, file: &mut File) -> Result<(), c_int> {
+    pub(crate) fn lstat_component(
+        self,
+        path: &CStr,
+        mut file: File<'r>,
+    ) -> Result<File<'r>, c_int> {
         const INCOMPLETE: c_int = raw::REALDOC_APR_INCOMPLETE as c_int;
         let wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_NAME | raw::APR_FINFO_LINK;
-        // SAFETY: the request is alive, with a file name.
-        let status =
-            unsafe { raw::ap_run_dirwalk_stat(&raw mut file.0, self.as_ptr(), wanted as i32) };
-        let is_known = file.0.valid & raw::APR_FINFO_TYPE as i32 != 0;
+        let status = self.with_filename(path, |r| {
+            // SAFETY: the request is alive, with a file name.
+            unsafe { raw::ap_run_dirwalk_stat(&raw mut file.raw, r, wanted as i32) }
+        });
+        file.forget_paths();
+        let is_known = file.raw.valid & raw::APR_FINFO_TYPE as i32 != 0;
         match status {
-            0 | INCOMPLETE if is_known => Ok(()),
-            0 | INCOMPLETE => Err(libc::EIO),
-            libc::ENOENT => {
-                file.0.filetype = raw::apr_filetype_e_APR_NOFILE;
-                Ok(())
-            }
-            status => Err(status),
+            0 | INCOMPLETE if is_known => {}
+            0 | INCOMPLETE => return Err(libc::EIO),
+            libc::ENOENT => file.raw.filetype = raw::apr_filetype_e_APR_NOFILE,
+            status => return Err(status),
         }
+        Ok(file)
     }
 
     /// Asks what `path` is; `follow`: what it leads to.
-    pub(crate) fn stat(self, path: &CStr, follow: bool) -> Option<File> {
+    pub(crate) fn stat(self, path: &CStr, follow: bool) -> Option<File<'r>> {
         let mut file = File::unknown();
         let mut wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_OWNER;
         if !follow {
             wanted |= raw::APR_FINFO_LINK;
         }
-        // SAFETY: the record is ours, the pool is alive; the record keeps pointers to both, see `set_file`.
+        // SAFETY: the record is ours, the pool is alive.
         let status = unsafe {
             raw::apr_stat(
-                &raw mut file.0,
+                &raw mut file.raw,
                 path.as_ptr(),
                 wanted as i32,
                 (*self.as_ptr()).pool,
             )
         };
+        file.forget_paths();
         (status == 0).then_some(file)
+    }
+
+    /// Calls httpd with `name` as the name of the request's file.
+    fn with_filename<T>(self, name: &CStr, call: impl FnOnce(*mut raw::request_rec) -> T) -> T {
+        let r = self.as_ptr();
+        // SAFETY: the request is alive, and so is `name` until the file's name is put back.
+        unsafe {
+            let filename = std::mem::replace(&mut (*r).filename, name.as_ptr().cast_mut());
+            let result = call(r);
+            (*r).filename = filename;
+            result
+        }
     }
 
     /// What an .htaccess file in `dir` says, with a slash at the end; none if there is none.
@@ -393,22 +411,23 @@ impl<'r> Request<'r> {
     /// The answer to the request: the file is bad, or cannot be read. httpd has told the log.
     pub(crate) fn htaccess(
         self,
-        options: &Options,
+        options: &Options<'_>,
         dir: &CStr,
     ) -> Result<Option<DirConfig<'r>>, Answer> {
         let mut config = std::ptr::null_mut();
-        // SAFETY: the request is alive; httpd copies `dir`; the tables and the name live in the configuration.
-        let status = unsafe {
+        // SAFETY: the request is alive; httpd copies `dir`; the tables and the name live in the
+        // configuration.
+        let status = self.with_filename(dir, |r| unsafe {
             raw::ap_parse_htaccess(
                 &raw mut config,
-                self.as_ptr(),
+                r,
                 options.overrides as c_int,
                 options.override_options as c_int,
                 options.override_list,
                 dir.as_ptr(),
                 self.server().access_name(),
             )
-        };
+        });
         if status != raw::OK as c_int {
             return Err(Answer(status));
         }
@@ -418,7 +437,8 @@ impl<'r> Request<'r> {
 
     /// Whether .htaccess files had a say, or would have had one.
     pub(crate) fn has_asked_htaccess(self) -> bool {
-        // SAFETY: the request is alive. httpd notes there each directory in which it has looked for one.
+        // SAFETY: the request is alive. httpd notes there each directory in which it has looked for
+        // one.
         unsafe { !(*self.as_ptr()).htaccess.is_null() }
     }
 
@@ -486,31 +506,43 @@ impl FileType {
     }
 }
 
-/// What the file system says of a file.
+/// What the file system says of a file, in memory that lives for `'r`.
 #[derive(Clone, Copy)]
-pub(crate) struct File(raw::apr_finfo_t);
+pub(crate) struct File<'r> {
+    raw: raw::apr_finfo_t,
+    life: PhantomData<&'r ()>,
+}
 
-impl File {
+impl File<'_> {
     /// A file of which nothing is known.
     pub(crate) fn unknown() -> Self {
-        // SAFETY: numbers and pointers, for which zero is a value; zero is also APR_NOFILE.
-        File(unsafe { std::mem::zeroed() })
+        File {
+            // SAFETY: numbers and pointers, for which zero is a value; zero is also APR_NOFILE.
+            raw: unsafe { std::mem::zeroed() },
+            life: PhantomData,
+        }
+    }
+
+    /// The path that was asked for may live shorter than the record.
+    fn forget_paths(&mut self) {
+        self.raw.fname = std::ptr::null();
+        self.raw.name = std::ptr::null();
     }
 
     /// A directory of which nothing else is known.
     pub(crate) fn directory() -> Self {
         let mut file = File::unknown();
-        file.0.filetype = raw::apr_filetype_e_APR_DIR;
-        file.0.valid = raw::APR_FINFO_TYPE as i32;
+        file.raw.filetype = raw::apr_filetype_e_APR_DIR;
+        file.raw.valid = raw::APR_FINFO_TYPE as i32;
         file
     }
 
     pub(crate) fn file_type(&self) -> FileType {
-        FileType::of(self.0.filetype)
+        FileType::of(self.raw.filetype)
     }
 
     /// The user id of its owner.
     pub(crate) fn owner(&self) -> u32 {
-        self.0.user
+        self.raw.user
     }
 }

@@ -53,8 +53,8 @@ impl<'s> Server<'s> {
         })
     }
 
-    /// This server, the main one, and the virtual hosts in the order of the text. httpd puts each new one before those that
-    /// it has (core.c, virtualhost_section).
+    /// This server, the main one, and the virtual hosts in the order of the text. httpd puts each
+    /// new one before those that it has (core.c, virtualhost_section).
     pub(crate) fn in_order(self) -> Vec<Server<'s>> {
         let mut servers: Vec<_> = self.all().collect();
         servers[1..].reverse();
@@ -71,12 +71,12 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// Replaces the configuration that the module `M` has for this server, and for no other: before, a
-    /// virtual host without directives of the module has the main server's
+    /// Replaces the configuration that the module `M` has for this server, and for no other:
+    /// before, a virtual host without directives of the module has the main server's
     /// (ap_merge_server_configs, server/config.c).
     pub(crate) fn set_state<M: Loaded>(self, _: &Startup, config: &'s M::Server) {
-        // SAFETY: every server has a vector of its own, and this slot of it is the module's. No other thread
-        // reads it.
+        // SAFETY: every server has a vector of its own, and this slot of it is the module's. No
+        // other thread reads it.
         unsafe {
             let slot = state::slot::<M>((*self.raw).module_config);
             *slot = std::ptr::from_ref(config).cast_mut().cast();
@@ -96,7 +96,8 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// Where a virtual host is defined: file and line. httpd may forget the file's name later (`Node::file`).
+    /// Where a virtual host is defined: file and line. httpd may forget the file's name later
+    /// (`Node::file`).
     pub(crate) fn definition(self, _: &Startup) -> Option<(&CStr, u32)> {
         // SAFETY: the server is alive, and at that time the file's name too.
         unsafe {
@@ -121,11 +122,11 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// The server's `<Directory>` sections, in the order in which httpd looks at them: by the number of
-    /// components, then regexes.
+    /// The server's `<Directory>` sections, in the order in which httpd looks at them: by the
+    /// number of components, then regexes.
     pub(crate) fn sections(self) -> &'s [Section<'s>] {
-        // SAFETY: the array lives as long as the server; its elements are the sections' vectors, never null
-        // (http_core.h, `sec_dir`), and a `Section` is such a pointer.
+        // SAFETY: the array lives as long as the server; its elements are the sections' vectors,
+        // never null (http_core.h, `sec_dir`), and a `Section` is such a pointer.
         unsafe {
             match self.core().and_then(|core| (*core).sec_dir.as_ref()) {
                 Some(array) if array.nelts > 0 => {

@@ -65,8 +65,9 @@ pub(crate) fn retained_slice<T: Shareable>(
             }
             (*retained).start = start;
         }
-        // The mapping is page-aligned and never unmapped. It has been zeroed, or holds what a version of
-        // the module with the same key has left, which `Shareable` allows too. Its length is in the key.
+        // The mapping is page-aligned and never unmapped. It has been zeroed, or holds what a
+        // version of the module with the same key has left, which `Shareable` allows too. Its
+        // length is in the key.
         Ok(std::slice::from_raw_parts((*retained).start.cast(), len))
     }
 }

@@ -43,8 +43,8 @@ pub(crate) trait ModuleState: Sized + 'static {
 /// A module that httpd has loaded.
 ///
 /// # Safety
-/// `record` is the symbol that `LoadModule` names. [`export_module!`](super::export_module) implements
-/// this.
+/// `record` is the symbol that `LoadModule` names. [`export_module!`](super::export_module)
+/// implements this.
 pub(crate) unsafe trait Loaded: ModuleState {
     /// httpd's record of the module.
     fn record() -> &'static Record;
@@ -106,8 +106,8 @@ pub(crate) fn is_loaded(name: &CStr) -> bool {
 /// # Safety
 /// `slot` is null or was put there by [`put_directory`], and lives for `'c`.
 pub(super) unsafe fn directory<'c, M: Loaded>(slot: *const c_void) -> M::Directory<'c> {
-    // SAFETY: as the caller promises. It may live longer than `'c`: that it can be used as if it did
-    // not is what `shorten_directory` proves.
+    // SAFETY: as the caller promises. It may live longer than `'c`: that it can be used as if it
+    // did not is what `shorten_directory` proves.
     let directory = unsafe { slot.cast::<M::Directory<'c>>().as_ref() };
     directory.map_or_else(M::Directory::default, |directory| {
         M::shorten_directory(*directory)

@@ -71,7 +71,11 @@ pub(crate) fn directory_walk<'r>(
         log_too_long(r);
         return Err(Answer::SERVER_ERROR.into());
     };
-    walker.walk()?;
+    if let Err(error) = walker.walk() {
+        // As by httpd, the file's name ends where the walk did.
+        r.rename(walker.take_real_path());
+        return Err(error);
+    }
     walker.apply_regexes();
     let end = walker.cursor.here();
     let is_directory = r.file_type() == FileType::Directory;
@@ -140,7 +144,7 @@ struct Walker<'r> {
     /// The whole path, by the link's name.
     path: &'r CStr,
     cursor: Cursor<'r, &'r Link<'r>>,
-    /// The real path of where the cursor is; made where it is needed.
+    /// Room for the real path of where the cursor is.
     real_path: Option<PoolPath<'r>>,
     /// What the request had as its path info before.
     path_info: Option<&'r CStr>,
@@ -148,7 +152,7 @@ struct Walker<'r> {
     is_named: bool,
     /// Those that are yet to be met.
     sections: &'r [Section<'r>],
-    options: Options,
+    options: Options<'r>,
     merges: Merges<'r>,
 }
 
@@ -223,7 +227,7 @@ impl<'r> Walker<'r> {
                         r,
                         Error,
                         "RD21: forbidden: {} doesn't point to a file or directory",
-                        self.show_real_path().to_string_lossy()
+                        self.real_path().as_c_str().to_string_lossy()
                     );
                     return Err(r.refuse().into());
                 }
@@ -248,8 +252,8 @@ impl<'r> Walker<'r> {
         });
     }
 
-    /// The real path of where the cursor is, which httpd is shown as the request's file name.
-    fn show_real_path(&mut self) -> &CStr {
+    /// The real path of where the cursor is.
+    fn real_path(&mut self) -> &mut PoolPath<'r> {
         let (r, pin, room) = (self.r, self.pin, self.path.count_bytes() + 2);
         let path = self.real_path.get_or_insert_with(|| {
             let targets = pin.links().map(|link| link.target.count_bytes());
@@ -259,8 +263,17 @@ impl<'r> Walker<'r> {
         for part in self.cursor.real_path() {
             path.push(part);
         }
-        r.show_filename(path);
-        path.as_c_str()
+        path
+    }
+
+    /// The same, for good.
+    fn take_real_path(&mut self) -> &'r CStr {
+        let path = self.real_path();
+        if path.as_bytes().is_empty() {
+            // A link leads to the root of the file system.
+            path.push(b"/");
+        }
+        self.real_path.take().map_or(c"/", PoolPath::finish)
     }
 
     /// `own`: the section or file that applies; `config`: what it says here, rebased to `path`.
@@ -271,21 +284,15 @@ impl<'r> Walker<'r> {
 
     /// Gives the file its final name.
     fn finish(mut self) -> Merges<'r> {
-        let is_final = self.is_named && self.cursor.is_at_end() && self.real_path.is_none();
-        match self.r.filename().filter(|_| is_final) {
-            Some(file) => self.r.set_canonical_filename(file),
+        let is_final = self.is_named && self.cursor.is_at_end();
+        let file = match self.r.filename().filter(|_| is_final) {
+            Some(file) => file,
             None => {
                 self.cursor.follow_all(self.pin.links());
-                self.show_real_path();
-                if let Some(mut path) = self.real_path {
-                    // The link leads to the root of the file system.
-                    if path.as_bytes().is_empty() {
-                        path.push(b"/");
-                    }
-                    self.r.set_canonical_filename(path.finish());
-                }
+                self.take_real_path()
             }
-        }
+        };
+        self.r.set_canonical_filename(file);
         self.merges
     }
 }

@@ -66,16 +66,9 @@ impl<'r> Walker<'r> {
             return Ok(());
         }
         let (r, options) = (self.r, self.options);
-        let end = self.show_real_path().count_bytes();
-        let found = match &mut self.real_path {
-            Some(dir) => {
-                dir.push(b"/");
-                let found = r.htaccess(&options, dir.as_c_str());
-                dir.truncate(end);
-                found?
-            }
-            None => None,
-        };
+        let dir = self.real_path();
+        dir.push(b"/");
+        let found = r.htaccess(&options, dir.as_c_str())?;
         if let Some(config) = found {
             self.apply(config, None, config);
         }

@@ -11,9 +11,9 @@ use crate::link::Link;
 
 impl<'r> Walker<'r> {
     /// What a pinned link leads to, if the options allow it to be followed.
-    pub(super) fn follow_pinned(&mut self, link: &'r Link<'r>) -> Result<File, WalkError<'r>> {
+    pub(super) fn follow_pinned(&mut self, link: &'r Link<'r>) -> Result<File<'r>, WalkError<'r>> {
         let (r, options) = (self.r, self.options);
-        let here = self.show_real_path();
+        let here = self.real_path().as_c_str();
         // Another link may stand there by now, whose owner says nothing of this one.
         let owner = || {
             let ask = || OsFs.owner_of_link_to(here, link.target).ok().flatten();
@@ -36,12 +36,12 @@ impl<'r> Walker<'r> {
 
     /// What is here, or what a symlink here leads to, if it may be followed. `file`: what was found
     /// above.
-    pub(super) fn stat_component(&mut self, mut file: File) -> Result<File, Answer> {
+    pub(super) fn stat_component(&mut self, file: File<'r>) -> Result<File<'r>, Answer> {
         let (r, options) = (self.r, self.options);
-        let path = self.show_real_path();
-        match r.lstat_component(&mut file) {
-            Ok(()) if file.file_type() == FileType::Symlink => follow(r, &options, path),
-            Ok(()) => Ok(file),
+        let path = self.real_path().as_c_str();
+        match r.lstat_component(path, file) {
+            Ok(file) if file.file_type() == FileType::Symlink => follow(r, &options, path),
+            Ok(file) => Ok(file),
             Err(error) => {
                 log!(
                     r,
@@ -57,7 +57,7 @@ impl<'r> Walker<'r> {
 }
 
 /// What the symlink at `path`, which is not pinned, leads to.
-fn follow(r: Request<'_>, options: &Options, path: &CStr) -> Result<File, Answer> {
+fn follow<'r>(r: Request<'r>, options: &Options<'_>, path: &CStr) -> Result<File<'r>, Answer> {
     let owner = || Some(r.stat(path, false)?.owner());
     let target = || r.stat(path, true);
     let followed = options.symlinks().follow(owner, target, File::owner);
@@ -70,14 +70,12 @@ pub(super) fn check_last(r: Request<'_>, config: DirConfig<'_>) -> Result<(), An
     if options.has_follow_symlinks() {
         return Ok(());
     }
-    let mut file = File::unknown();
-    if r.lstat_component(&mut file).is_err() || file.file_type() == FileType::Nothing {
-        return Err(r.refuse());
-    }
     let path = r.filename().unwrap_or_default();
-    match file.file_type() {
-        FileType::Symlink => follow(r, &options, path).map(|_| ()),
-        _ => Ok(()),
+    let file = r.lstat_component(path, File::unknown());
+    match file.map(|file| file.file_type()) {
+        Err(_) | Ok(FileType::Nothing) => Err(r.refuse()),
+        Ok(FileType::Symlink) => follow(r, &options, path).map(|_| ()),
+        Ok(_) => Ok(()),
     }
 }
 
