@@ -8,12 +8,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{ffi::CStr, fs};
 
-use realdoc_core::resolve::{Link, strerror};
+use realdoc_core::docroot::Docroot;
+use realdoc_core::fs::OsFs;
+use realdoc_core::patterns::SectionKind;
+use realdoc_core::resolve::{
+    Link, Mode, ResolveError, Resolved, resolve, starts_at_component, strerror,
+};
 use realdoc_core::symlinks::Symlinks;
 
+use crate::analysis::{Analyzer, HostAnalysis, OneName, directive, sections_by_one_name};
 use crate::config::ServerConfig;
-use crate::httpd::{Options, Pool, Section, SectionKind, Server, Startup, is_defined, log};
-use crate::survey::{Host, Root, Survey};
+use crate::httpd::{Options, Pool, Server, Startup, is_defined, log};
 
 /// The test_config hook.
 pub(crate) fn print<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
@@ -45,7 +50,7 @@ struct Dump<'s, 'c> {
 impl<'c> Dump<'_, 'c> {
     fn servers(&self, out: &mut impl Write, main: Server<'c>) -> io::Result<()> {
         writeln!(out, "mod_realdoc configuration:")?;
-        let mut survey = Survey::new(self.pool);
+        let mut analyzer = Analyzer::new(self.pool);
         for server in main.in_order() {
             let name = self.pool.printable(server.name());
             match server.definition(self.startup) {
@@ -55,7 +60,7 @@ impl<'c> Dump<'_, 'c> {
                 None => writeln!(out, "{name} (main server)")?,
             }
             let settings = ServerConfig::of(server).map(|config| &config.settings);
-            let host = settings.and_then(|settings| survey.look_at(server, settings));
+            let host = settings.and_then(|settings| analyzer.analyze(server, settings));
             match host {
                 Some(host) => self.host(out, &host)?,
                 None if settings.is_some_and(|settings| settings.is_on()) => {
@@ -67,72 +72,82 @@ impl<'c> Dump<'_, 'c> {
         Ok(())
     }
 
-    fn host(&self, out: &mut impl Write, host: &Host<'c>) -> io::Result<()> {
-        for (directive, root) in host.roots() {
-            self.root(out, host, directive, root)?;
+    fn host(&self, out: &mut impl Write, host: &HostAnalysis<'c>) -> io::Result<()> {
+        let mut has_links = false;
+        for (name, docroot) in host.docroots() {
+            let resolved = resolve(&OsFs, docroot.path(), docroot.mode());
+            let links = resolved.as_ref().map_or(&[][..], |found| &found.links);
+            has_links |= !links.is_empty();
+            self.docroot(out, name, docroot, &resolved)?;
+            for link in links {
+                self.link(out, host, link)?;
+            }
         }
-        if host.roots().any(|(_, root)| !root.links().is_empty()) {
+        if has_links {
             self.sections(out, host)?;
         }
         Ok(())
     }
 
     /// A document root or further link: where it leads, or why it is left alone.
-    fn root(
+    fn docroot(
         &self,
         out: &mut impl Write,
-        host: &Host<'c>,
-        directive: &str,
-        root: &Root,
+        name: &str,
+        docroot: &Docroot,
+        resolved: &Result<Resolved, ResolveError>,
     ) -> io::Result<()> {
-        let path = self.quoted(root.docroot.path());
-        match root.leads() {
+        let path = self.quoted(docroot.path());
+        match resolved {
             Ok(resolved) if resolved.links.is_empty() => {
-                writeln!(out, "  {directive} {path}")?;
+                writeln!(out, "  {name} {path}")?;
                 writeln!(out, "    left alone: no symlink on its path")?;
             }
             Ok(resolved) => {
-                writeln!(
-                    out,
-                    "  {directive} {path} -> {}",
-                    self.quoted(&resolved.docroot)
-                )?;
+                writeln!(out, "  {name} {path} -> {}", self.quoted(&resolved.docroot))?;
             }
             Err(error) => {
                 let (at, cause) = (self.quoted(&error.path), strerror(error.errno));
-                writeln!(out, "  {directive} {path}")?;
+                writeln!(out, "  {name} {path}")?;
                 writeln!(out, "    left alone until it resolves: {at}: {cause}")?;
             }
         }
-        if root.is_by_readlink() {
+        if let Mode::Readlink { from } = docroot.mode() {
             writeln!(out, "    UseReadlink: only the first symlink, by one step")?;
-        }
-        if let Some(from) = root.ignored_beginning() {
-            let from = self.quoted(from);
-            writeln!(
-                out,
-                "    UseReadlink {from} is ignored: the path does not lie under it"
-            )?;
-        }
-        for link in root.links() {
-            let (name, target) = (self.quoted(&link.path), self.quoted(&link.target));
-            writeln!(out, "    link {name} -> {target}")?;
-            if !is_followed(host.server, link) {
-                let refused = if host.choice.by_link {
-                    "refused as without mod_realdoc"
-                } else {
-                    "followed, and refused without mod_realdoc"
-                };
-                writeln!(out, "      {refused}: Options does not allow to follow it")?;
+            let ignored = from
+                .as_ref()
+                .filter(|from| !starts_at_component(docroot.path(), from));
+            if let Some(from) = ignored {
+                let from = self.quoted(from);
+                writeln!(
+                    out,
+                    "    UseReadlink {from} is ignored: the path does not lie under it"
+                )?;
             }
         }
         Ok(())
     }
 
+    fn link(&self, out: &mut impl Write, host: &HostAnalysis<'c>, link: &Link) -> io::Result<()> {
+        let (name, target) = (self.quoted(&link.path), self.quoted(&link.target));
+        writeln!(out, "    link {name} -> {target}")?;
+        if !is_followed(host.server, link) {
+            let is_refused = host.choice.by_link
+                || host.owners_must_match() && owners_match(link) == Some(false);
+            let refused = if is_refused {
+                "refused as without mod_realdoc"
+            } else {
+                "followed, and refused without mod_realdoc"
+            };
+            writeln!(out, "      {refused}: Options does not allow to follow it")?;
+        }
+        Ok(())
+    }
+
     /// Whose sections apply, and those for which that makes a difference.
-    fn sections(&self, out: &mut impl Write, host: &Host<'c>) -> io::Result<()> {
-        let why = host.choice.why;
-        let (by_name, of_link, of_target) = if host.choice.by_link {
+    fn sections(&self, out: &mut impl Write, host: &HostAnalysis<'c>) -> io::Result<()> {
+        let why = host.choice.reason(|name| self.pool.printable(name));
+        let (by_name, of_link, of_release) = if host.choice.by_link {
             (
                 "the link's name, as without mod_realdoc",
                 "carried over to the release",
@@ -146,22 +161,17 @@ impl<'c> Dump<'_, 'c> {
             )
         };
         writeln!(out, "  sections as to {by_name} ({why})")?;
-        for section in host.sections_by(true) {
-            writeln!(out, "    {of_link}: {}", self.section(section))?;
-        }
-        for section in host.sections_by(false) {
-            writeln!(out, "    {of_target}: {}", self.section(section))?;
+        let docroot = &host.docroot;
+        let Ok(resolved) = resolve(&OsFs, docroot.path(), docroot.mode()) else {
+            return Ok(());
+        };
+        for (name, what) in [(OneName::Link, of_link), (OneName::Release, of_release)] {
+            for section in sections_by_one_name(host.server, docroot.path(), &resolved, name) {
+                let section = directive(section, |name| self.pool.printable(name));
+                writeln!(out, "    {what}: {section}")?;
+            }
         }
         Ok(())
-    }
-
-    /// As it is written, but for the spelling of its path.
-    fn section(&self, section: Section<'c>) -> String {
-        let kind = match section.kind() {
-            SectionKind::Regex => "DirectoryMatch",
-            SectionKind::Path | SectionKind::Pattern => "Directory",
-        };
-        format!("<{kind} {}>", self.quoted(section.name()))
     }
 
     fn quoted(&self, text: &CStr) -> String {
@@ -196,15 +206,15 @@ fn is_followed(server: Server<'_>, link: &Link) -> bool {
     match options.symlinks() {
         Symlinks::Followed => true,
         Symlinks::Refused => false,
-        Symlinks::IfOwnerMatch => {
-            let path = |path: &CStr| Path::new(OsStr::from_bytes(path.to_bytes())).to_owned();
-            let link_itself = fs::symlink_metadata(path(&link.path));
-            let target = fs::metadata(path(&link.target));
-            // What cannot be asked is told of elsewhere.
-            link_itself
-                .ok()
-                .zip(target.ok())
-                .is_none_or(|(a, b)| a.uid() == b.uid())
-        }
+        // What cannot be asked is told of elsewhere.
+        Symlinks::IfOwnerMatch => owners_match(link).unwrap_or(true),
     }
+}
+
+/// Whether the link belongs to the owner of its target, if that can be asked.
+fn owners_match(link: &Link) -> Option<bool> {
+    let path = |path: &CStr| Path::new(OsStr::from_bytes(path.to_bytes())).to_owned();
+    let itself = fs::symlink_metadata(path(&link.path)).ok()?;
+    let target = fs::metadata(path(&link.target)).ok()?;
+    Some(itself.uid() == target.uid())
 }

@@ -4,13 +4,14 @@
 //! A request passes the hooks in [`Realdoc::register`]. The rest of the crate:
 //!
 //! - [`config`]: the directives;
-//! - [`site`]: when the configuration has been read, which docroots there are;
-//! - [`survey`]: what that says, and where the docroots lead then;
+//! - [`start`]: when the configuration has been read, a [`site`] for each virtual host;
+//! - [`analysis`]: what the configuration says of each virtual host;
 //! - [`report`]: what the error log says of it;
 //! - [`dump`]: what `apachectl -t -D DUMP_REALDOC` says of it;
 //! - [`link`]: a pinned symlink;
 //! - [`pin`]: the release that a request runs in;
 //! - [`storage`]: from a file's name under the link to the file in the release;
+//! - [`owner`]: `SymLinksIfOwnerMatch`, where httpd's own walk does not meet the link;
 //! - [`walk`]: the configuration that applies there;
 //! - [`status`]: a part of mod_status' page;
 //! - [`httpd`]: the only folder that knows C and holds `unsafe`; it knows none of the above;
@@ -19,6 +20,7 @@
 
 #![deny(unsafe_code)]
 
+mod analysis;
 mod config;
 mod dump;
 #[cfg(feature = "test-hooks")]
@@ -30,12 +32,13 @@ mod link;
 #[path = "../tests/misuse/mod.rs"]
 mod misuse;
 mod module;
+mod owner;
 mod pin;
 mod report;
 mod site;
+mod start;
 mod status;
 mod storage;
-mod survey;
 mod walk;
 
 use std::ffi::CStr;
@@ -52,8 +55,8 @@ impl Module for Realdoc {
     fn register(hooks: &Hooks<'_, Realdoc>) {
         hooks.pre_config(register_needed);
         hooks.test_config(dump::print);
-        hooks.post_config(site::set_up, Order::MIDDLE);
-        hooks.pre_mpm(site::forget_figures);
+        hooks.post_config(start::set_up, Order::MIDDLE);
+        hooks.pre_mpm(start::forget_figures);
 
         // Before any module can look at the document root.
         hooks.post_read_request(pin::take, Order::REALLY_FIRST);

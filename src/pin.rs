@@ -20,6 +20,7 @@ use crate::config::ServerConfig;
 use crate::faults::HangingFs as Files;
 use crate::httpd::{Answer, Level, Log, Parent, Pool, PoolList, Request, ServerId, Shorten, log};
 use crate::link::{Link, LinkedPath};
+use crate::report;
 use crate::site::Site;
 use crate::walk::cache::WalkCache;
 
@@ -512,7 +513,7 @@ fn tell(r: Request<'_>, site: &Site, root: &Docroot, event: &Event<'_>) {
             log!(r, Info, "RD12: {} does not resolve ({error})", show(path));
         }
         // What there is to say of it is said at the start.
-        Event::First { .. } => {}
+        Event::First { resolved } => report::first_resolved(r.main_server(), site, root, resolved),
         Event::Hangs { serving } => {
             let going_on = match serving {
                 Some(serving) => format!("going on with {}", show(serving)),

@@ -1,139 +1,199 @@
-//! What the error log says at start: where the docroots lead, whose `<Directory>` sections
-//! apply, and what will not work as its configuration says. It is to show a mistake before the first
-//! request does.
+//! What the error log says of the configuration. At start: what it says by itself. When a process first resolves a
+//! docroot: what only that shows, once for the whole server.
 
 use std::collections::HashSet;
 use std::ffi::CStr;
 
 use realdoc_core::docroot::Docroot;
+use realdoc_core::fs::{Fs, OsFs};
+use realdoc_core::resolve::{Mode, Resolved, starts_at_component};
 
-use crate::httpd::{Level, Log, Section, SectionKind, Server, log};
-use crate::survey::{Host, Root};
+use crate::analysis::{HostAnalysis, OneName, directive, sections_by_one_name};
+use crate::config::ServerConfig;
+use crate::httpd::{Level, Log, Section, Server, log};
+use crate::site::Site;
 
-/// Tells each thing once, however many virtual hosts it concerns.
+/// Logs each fact once at start, however many virtual hosts it concerns.
 #[derive(Default)]
-pub(crate) struct Report<'c> {
-    told: HashSet<&'c CStr>,
-    told_roots: HashSet<*const Docroot>,
-    told_choices: HashSet<(*const Docroot, bool)>,
+pub(crate) struct StartReport {
+    docroots: HashSet<*const Docroot>,
+    choices: HashSet<(*const Docroot, String)>,
 }
 
-impl<'c> Report<'c> {
-    /// Tells of a virtual host.
-    pub(crate) fn add(&mut self, host: &Host<'c>) {
+impl StartReport {
+    pub(crate) fn add(&mut self, host: &HostAnalysis<'_>) {
         let server = host.server;
-        let by_link = host.choice.by_link;
-        // Before `tell_root`: where this has to resolve the docroot, that need not ask.
-        let left: Vec<_> = host.sections_by(!by_link).collect();
-        for (directive, root) in host.roots() {
-            if self.told_roots.insert(&*root.docroot) {
-                tell_root(server, directive, root);
+        for (name, docroot) in host.docroots() {
+            if self.docroots.insert(docroot) {
+                log_ignored_beginning(server, name, docroot);
             }
         }
-        if server.logs(Level::Info)
-            && host.root.leads_on()
-            && self.told_choices.insert((&*host.root.docroot, by_link))
-        {
-            log!(
-                server,
-                Info,
-                "RD07: for DocumentRoot {}, sections apply as to {} ({})",
-                host.root.docroot.path().to_string_lossy(),
-                if by_link {
+        if server.logs(Level::Info) && host.link().is_some() {
+            let reason = host.choice.reason(show);
+            if self.choices.insert((&*host.docroot, reason.clone())) {
+                let name = if host.choice.by_link {
                     "the link's name"
                 } else {
                     "the name in the release"
-                },
-                host.choice.why
-            );
-        }
-        for section in left {
-            if self.told.insert(section.name()) {
-                tell_left(server, section, by_link);
-            }
-        }
-    }
-}
-
-fn tell_left(server: Server<'_>, section: Section<'_>, by_link: bool) {
-    let kind = match section.kind() {
-        SectionKind::Regex => "DirectoryMatch",
-        SectionKind::Path | SectionKind::Pattern => "Directory",
-    };
-    let name = section.name().to_string_lossy();
-    if by_link {
-        log!(
-            server,
-            Warn,
-            "RD06: <{kind} \"{name}\"> names only where a link leads, not the link: it does not apply to \
-             requests that come by the link (RealdocSections Target would apply it)"
-        );
-    } else {
-        log!(
-            server,
-            Warn,
-            "RD06: <{kind} \"{name}\"> names only the link: it does not apply to requests, since they run in \
-             the release (RealdocSections Link would apply it)"
-        );
-    }
-}
-
-/// Tells where a docroot leads.
-fn tell_root(server: Server<'_>, directive: &str, root: &Root) {
-    let path = || root.docroot.path().to_string_lossy();
-    if let Some(from) = root.ignored_beginning() {
-        let from = from.to_string_lossy();
-        log!(
-            server,
-            Warn,
-            "RD03: UseReadlink {from} is ignored for {directive} {}, which does not lie under it",
-            path()
-        );
-    }
-    if !server.logs(Level::Info) && !root.is_by_readlink() && root.is_there() {
-        // There is nothing to warn of.
-        return;
-    }
-    let path = path();
-    match root.leads() {
-        Ok(resolved) if resolved.links.is_empty() => {
-            log!(
-                server,
-                Info,
-                "RD04: {directive} {path} has no symlink on its path"
-            );
-        }
-        Ok(resolved) => {
-            let target = resolved.docroot.to_string_lossy();
-            log!(
-                server,
-                Info,
-                "RD04: {directive} {path} resolves to {target}"
-            );
-            if let Some(link) = root.link_to_symlink() {
+                };
+                let docroot = show(host.docroot.path());
                 log!(
                     server,
-                    Warn,
-                    "RD15: UseReadlink leads {directive} {path} to {}, which is a symlink itself: PHP may go on running \
-                     the release that it led to before (docs/opcache.md, Two fixed symlinks)",
-                    link.target.to_string_lossy()
+                    Info,
+                    "RD07: for DocumentRoot {docroot}, sections apply as to {name} ({reason})"
                 );
             }
         }
-        Err(error) if error.link.is_some() => {
+    }
+}
+
+fn show(text: &CStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn log_ignored_beginning(server: Server<'_>, name: &str, docroot: &Docroot) {
+    if let Mode::Readlink { from: Some(from) } = docroot.mode() {
+        if !starts_at_component(docroot.path(), from) {
             log!(
                 server,
                 Warn,
-                "RD05: {directive} {path} does not resolve ({error}); until it does, requests \
-                 are answered as without mod_realdoc"
+                "RD03: UseReadlink {} is ignored for {name} {}, which does not lie under it",
+                show(from),
+                show(docroot.path())
             );
         }
-        Err(error) => {
-            log!(
+    }
+}
+
+/// `log!`, unless the server has written that line.
+macro_rules! log_once {
+    ($site:expr, $to:expr, $level:ident, $($message:tt)+) => {
+        if $to.logs(Level::$level) {
+            let message = format!($($message)+);
+            if $site.log_once.is_first(&message) {
+                log!($to, $level, "{message}");
+            }
+        }
+    };
+}
+
+/// A process has resolved `docroot` for the first time. The first process of all logs what that shows of each virtual
+/// host that has it.
+pub(crate) fn first_resolved(
+    main: Server<'_>,
+    site: &Site,
+    docroot: &Docroot,
+    resolved: &Resolved,
+) {
+    let key = format!("{} {:?}", show(docroot.path()), docroot.mode());
+    if !site.log_once.is_first(&key) {
+        return;
+    }
+    for server in main.all() {
+        let Some(site) = ServerConfig::of(server).and_then(|config| config.site.as_ref()) else {
+            continue;
+        };
+        if std::ptr::eq(&*site.docroot, docroot) {
+            log_resolved(site, server, "DocumentRoot", docroot, resolved);
+            log_sections(site, server, docroot, resolved);
+        }
+        if site
+            .further
+            .iter()
+            .any(|root| std::ptr::eq(&**root, docroot))
+        {
+            log_resolved(site, server, "RealdocLink", docroot, resolved);
+        }
+    }
+}
+
+fn log_resolved(
+    site: &Site,
+    server: Server<'_>,
+    name: &str,
+    docroot: &Docroot,
+    resolved: &Resolved,
+) {
+    let path = || docroot.path().to_string_lossy();
+    if resolved.links.is_empty() {
+        log_once!(
+            site,
+            server,
+            Info,
+            "RD04: {name} {} has no symlink on its path",
+            path()
+        );
+        return;
+    }
+    log_once!(
+        site,
+        server,
+        Info,
+        "RD04: {name} {} resolves to {}",
+        path(),
+        show(&resolved.docroot)
+    );
+    let is_symlink = |path: &CStr| OsFs.read_link(path, |_| ()).is_ok();
+    let links = resolved.links.iter();
+    for link in links.filter(|_| matches!(docroot.mode(), Mode::Readlink { .. })) {
+        if is_symlink(&link.target) {
+            log_once!(
+                site,
                 server,
-                Info,
-                "RD05: {directive} {path} does not resolve ({error})"
+                Warn,
+                "RD15: UseReadlink resolves {name} {} to {}, which is a symlink itself: PHP may go on running \
+                 the release that it led to before (docs/opcache.md, Two fixed symlinks)",
+                path(),
+                show(&link.target)
             );
         }
+    }
+}
+
+/// The sections that do not apply since they have the other name only.
+fn log_sections(site: &Site, server: Server<'_>, docroot: &Docroot, resolved: &Resolved) {
+    let name = if site.by_link {
+        OneName::Release
+    } else {
+        OneName::Link
+    };
+    let left_out = sections_by_one_name(server, docroot.path(), resolved, name);
+    let mut is_any = false;
+    for section in left_out {
+        is_any = true;
+        log_left_out(site, server, section);
+    }
+    if is_any && site.is_undecided {
+        log_once!(
+            site,
+            server,
+            Warn,
+            "RD07: for DocumentRoot {}, sections apply as to the link's name: RealdocSections Auto looks for \
+             sections of releases only in the directory of the link, and {} is not there, or not by its whole path. \
+             If those sections are to apply, write RealdocSections Target",
+            show(docroot.path()),
+            show(&resolved.docroot)
+        );
+    }
+}
+
+fn log_left_out(site: &Site, server: Server<'_>, section: Section<'_>) {
+    let section = directive(section, show);
+    if site.by_link {
+        log_once!(
+            site,
+            server,
+            Warn,
+            "RD06: {section} names only where a link points, not the link: it does not apply to \
+             requests that come by the link (RealdocSections Target would apply it)"
+        );
+    } else {
+        log_once!(
+            site,
+            server,
+            Warn,
+            "RD06: {section} names only the link: it does not apply to requests, since they run in \
+             the release (RealdocSections Link would apply it)"
+        );
     }
 }

@@ -9,6 +9,7 @@ use realdoc_core::paths::{may_need_canonicalization, split_fcgi, strip_dir};
 use crate::httpd::{Answer, FileType, PoolPath, Request, log};
 use crate::link::{Link, LinkedPath};
 use crate::module::Realdoc;
+use crate::owner;
 use crate::pin::{self, Pin, RequestState, Way};
 use crate::site::Site;
 use crate::walk;
@@ -220,6 +221,13 @@ fn walk_once<'r>(
     crate::faults::wait_at_gate();
     if !state.pin().site.is_some_and(|site| site.by_link) {
         name.link?;
+        if state.pin().site.is_some_and(|site| site.owners_must_match) {
+            let links = state.pin().links();
+            if let Err(refusal) = owner::check(r, links, name.path) {
+                state.refused.set(Some(refusal));
+                return Some(r.refuse());
+            }
+        }
         let answer = r.directory_walk();
         return Some(if answer == Answer::OK {
             r.file_walk()

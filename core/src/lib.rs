@@ -13,6 +13,9 @@
 //! - [`cursor`]: the way down to a file, along both names; [`symlinks`]: which ones it may follow.
 //! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
 //! - [`paths`]: paths as bytes.
+//! - [`patterns`]: what regexes and wildcards in section names are about.
+//! - [`auto`]: what `RealdocSections Auto` chooses.
+//! - [`log_once`]: log lines that the whole server writes once.
 //! - [`settings`]: the values of the directives.
 //!
 //! Nothing here is unsafe, allocates on a request's common path, or holds a lock
@@ -21,13 +24,16 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub mod auto;
 pub mod counters;
 pub mod cursor;
 pub mod denials;
 pub mod docroot;
 pub mod fs;
+pub mod log_once;
 pub mod names;
 pub mod paths;
+pub mod patterns;
 pub mod regex;
 pub mod resolve;
 pub mod settings;

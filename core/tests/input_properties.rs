@@ -9,8 +9,9 @@ use std::ffi::{CStr, CString};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use realdoc_core::names::{Substitution, pattern_is_below, regex_is_about};
+use realdoc_core::names::Substitution;
 use realdoc_core::paths::{longest_prefix, may_need_canonicalization, split_fcgi, strip_dir};
+use realdoc_core::patterns::{pattern_is_below, regex_is_about};
 use realdoc_core::settings::{self, LONGEST, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 

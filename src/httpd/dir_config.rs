@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
 use realdoc_core::paths::strip_dir;
+pub(crate) use realdoc_core::patterns::SectionKind;
 use realdoc_core::symlinks::Symlinks;
 
 use super::pool::Pool;
@@ -100,17 +101,6 @@ impl<'c> DirConfig<'c> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub(crate) struct Section<'c>(DirConfig<'c>);
-
-/// How a section says where it applies.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SectionKind {
-    /// `<Directory "/path">`
-    Path,
-    /// `<Directory "/path/*">`
-    Pattern,
-    /// `<DirectoryMatch>`, `<Directory ~>`
-    Regex,
-}
 
 impl<'c> Section<'c> {
     pub(crate) fn config(self) -> DirConfig<'c> {

@@ -5,6 +5,7 @@ use std::any::type_name;
 use std::ffi::CString;
 use std::io;
 use std::ptr::null_mut;
+use std::sync::atomic::AtomicU64;
 
 use realdoc_core::table::Slot;
 
@@ -20,6 +21,8 @@ pub(crate) unsafe trait Shareable: Sync + 'static {}
 
 // SAFETY: atomic integers (realdoc_core::table).
 unsafe impl Shareable for Slot {}
+// SAFETY: an atomic integer.
+unsafe impl Shareable for AtomicU64 {}
 
 /// Kept by httpd under our key over restarts.
 struct Retained {

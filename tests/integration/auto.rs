@@ -80,8 +80,8 @@ fn section(kind: &str, path: &str) -> String {
     format!("<{kind} \"{{root}}{path}\">\n{NOTHING}\n</{name}>\n")
 }
 
-/// What `Auto` chooses for a virtual host by its sections: for the link's name if one of them applies to the docroot, or to
-/// what is below it, by that name; else for the release's, if one applies by that.
+/// What `Auto` chooses for a virtual host by its sections: the link's name if one of them applies to the docroot, or to
+/// what is below the link, by that name; else the release's, if one names something beside the link.
 #[test]
 fn auto_goes_by_the_sections() {
     use Mode::{Link, Target};
@@ -149,12 +149,27 @@ fn auto_goes_by_the_sections() {
             directory("/app/releases") + &directory("/app/c*/web/private"),
         ),
         // For neither.
-        (Link, directory("/app/currently") + &directory("/elsewhere")),
+        (Link, directory("/elsewhere")),
+        // Beside the link is what lies in its directory.
+        (
+            Target,
+            directory("/app/currently") + &directory("/elsewhere"),
+        ),
         (
             Target,
             directory("/app/releases") + &directory("/app/current2/web"),
         ),
         (Target, directory("/app/releases") + &regex("/app/other/")),
+        // Which repositories are hidden says nothing.
+        (
+            Target,
+            directory("/app/releases")
+                + "<DirectoryMatch \"/\\.git\">\nRequire all denied\n</DirectoryMatch>\n",
+        ),
+        (
+            Link,
+            "<DirectoryMatch \"/\\.git\">\nRequire all denied\n</DirectoryMatch>\n".into(),
+        ),
         // Not the docroot's, but below the release.
         (Target, directory("/app/releases/42/web/private")),
     ];
@@ -285,21 +300,22 @@ fn each_mode_has_the_sections_of_its_name() {
     assert_eq!(status("target-by-target"), 403);
 }
 
-/// The choice and its reason are told at the start, once for virtual hosts that are alike.
+/// The choice and the section that decided are logged at start, once for virtual hosts that are alike.
 #[test]
-fn the_start_tells_the_choice() {
+fn the_start_logs_the_choice() {
     let cases = [
         (
             "",
-            "the link's name (RealdocSections Auto: there are no sections for either)",
+            "the link's name (RealdocSections Auto: no section is for the link or beside it)",
         ),
         (
             &section("Directory", "/app/current"),
-            "the link's name (RealdocSections Auto: there are sections for it)",
+            "the link's name (RealdocSections Auto: <Directory \"{root}/app/current/\"> is for it)",
         ),
         (
             &section("Directory", "/app/releases"),
-            "the name in the release (RealdocSections Auto: there are sections for it, and none for the link's)",
+            "the name in the release (RealdocSections Auto: <Directory \"{root}/app/releases/\"> is beside the \
+             link, and no section is for it)",
         ),
         (
             "RealdocSections Link",
@@ -314,6 +330,7 @@ fn the_start_tells_the_choice() {
         let hosts = ["one", "two"].map(|name| (name.to_owned(), config.to_owned()));
         let (server, site) = start("warn realdoc:info", "", &hosts);
         let docroot = site.current().join("web");
+        let choice = choice.replace("{root}", server.root().to_str().expect("it is text"));
         let line = format!(
             "RD07: for DocumentRoot {}, sections apply as to {choice}",
             docroot.display()
@@ -321,6 +338,157 @@ fn the_start_tells_the_choice() {
         assert_eq!(server.log_count(&line), 1, "{}", server.error_log());
         assert_eq!(server.log_count("RD07: "), 1, "{}", server.error_log());
         assert!(server.log_lines(&line)[0].contains("[realdoc:info]"));
+        server.stop();
+    }
+}
+
+/// A site whose configuration is that of the whole server; a request for `/part.txt` shows the mode.
+fn start_whole(root_section: &str, config: &str, flip_to: Option<&str>) -> (Server, Releases) {
+    let setup = Server::builder(Mpm::Event)
+        .module(Module::On)
+        .children(1)
+        .log_level("warn realdoc:info")
+        .allow("RD06: ")
+        .allow("RD07: ");
+    let site = site(&setup);
+    if let Some(target) = flip_to {
+        site.flip("current", target);
+    }
+    let setup = setup
+        .load("headers")
+        .root_section(root_section)
+        .config(&format!("DocumentRoot {{root}}/app/current/web\n{config}"));
+    (setup.start(), site)
+}
+
+/// The configurations that the README of Etsy's module and those who use it write, each unchanged.
+#[test]
+fn configurations_for_the_original() {
+    use Mode::{Link, Target};
+
+    let granted = "Require all granted\nAllowOverride FileInfo";
+    let grant = |kind: &str, path: &str| {
+        let name = kind.split(' ').next().expect("a name before the ~");
+        format!("<{kind} \"{path}\">\nRequire all granted\n</{name}>\n")
+    };
+    let releases = grant("Directory ~", "{root}/app/releases/\\d{2}");
+    let closed = "Options None\nAllowOverride FileInfo\nRequire all denied";
+    let follow = "Options FollowSymLinks\nAllowOverride FileInfo\nRequire all denied";
+    let git = "<DirectoryMatch \"/\\.git\">\nRequire all denied\n</DirectoryMatch>\n";
+    // Debian's: for all that lies above the link, so for the link too.
+    let debian = grant("Directory", "{root}/");
+    let cases = [
+        // As the README says, with the <Directory "/"> that its users have.
+        (closed, releases.clone(), Target),
+        (follow, releases.clone(), Target),
+        (closed, releases.clone() + git, Target),
+        (closed, git.to_owned() + &releases, Target),
+        (
+            closed,
+            grant("DirectoryMatch", "^{root}/app/releases/[0-9]+/web"),
+            Target,
+        ),
+        (closed, grant("Directory", "{root}/app/releases"), Target),
+        // The old form of the README, before it went over to Require.
+        (follow, debian + &releases, Link),
+        (granted, git.to_owned(), Link),
+    ];
+    for (root_section, config, expected) in cases {
+        let (server, _) = start_whole(root_section, &config, None);
+        let response = server.get("/part.txt");
+        assert_eq!(response.status, 200, "{root_section}\n{config}");
+        let by_release = response.header("X-Mode").is_some();
+        assert_eq!(by_release, expected == Target, "{root_section}\n{config}");
+        server.stop();
+    }
+}
+
+/// Releases that do not lie beside the link are not looked for: the link would have to be followed. The first request
+/// says what to write.
+#[test]
+fn releases_elsewhere_need_a_word() {
+    let closed = "Options FollowSymLinks\nRequire all denied";
+    let elsewhere =
+        "<Directory ~ \"{root}/data/releases/\\d{2}\">\nRequire all granted\n</Directory>\n";
+    let expected = [("", 403, 1), ("RealdocSections Target\n", 200, 0)];
+    for (word, status, warnings) in expected {
+        let setup = Server::builder(Mpm::Event)
+            .module(Module::On)
+            .children(2)
+            .allow("RD06: ")
+            .allow("RD07: ")
+            .allow("AH01630: client denied");
+        let site = site(&setup);
+        let data = Releases::at(setup.root().join("data"));
+        data.create("42", &[("web/part.txt", "42")]);
+        site.flip("current", "../data/releases/42");
+        let config = format!("DocumentRoot {{root}}/app/current/web\n{word}{elsewhere}");
+        let server = setup.root_section(closed).config(&config).start();
+        for _ in 0..4 {
+            assert_eq!(server.get("/part.txt").status, status, "{word}");
+        }
+        let line = "If those sections are to apply, write RealdocSections Target";
+        assert_eq!(server.log_count(line), warnings, "{}", server.error_log());
+        assert_eq!(server.log_count("RD06: "), warnings);
+        server.stop();
+    }
+}
+
+/// Whoever may write the link cannot choose the mode by where it points while httpd is reloaded.
+#[test]
+fn the_link_does_not_choose() {
+    let config = "<Directory {root}/other>\nSetEnv x y\n</Directory>";
+    let (server, site) = start_whole(ROOT_SECTION, config, None);
+    let is_target = |server: &Server| server.get("/part.txt").header("X-Mode").is_some();
+    assert!(!is_target(&server));
+    let other = Releases::at(server.root().join("other"));
+    other.create("42", &[("web/part.txt", "42")]);
+    site.flip("current", "../other/releases/42");
+    server.graceful();
+    site.deploy("42");
+    assert!(!is_target(&server));
+    server.stop();
+}
+
+/// Where `Auto` has chosen the release's name, `SymLinksIfOwnerMatch` by the link's name stays in force, as without the
+/// module. `Options None`, which the README of the original told to write, goes on to follow the link.
+#[test]
+fn owners_must_match_where_auto_chose_the_release() {
+    let is_root = std::fs::metadata("/proc/self")
+        .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
+    if !is_root {
+        println!("skipped: only root can give a link away");
+        return;
+    }
+    let owner_match = "Options SymLinksIfOwnerMatch\nRequire all granted";
+    let releases = "<Directory {root}/app/releases>\nSetEnv x y\n</Directory>\n";
+    let expected = [
+        (owner_match, "", 403),
+        (owner_match, "RealdocSections Target\n", 200),
+        ("Options None\nRequire all granted", "", 200),
+        ("Options FollowSymLinks\nRequire all granted", "", 200),
+    ];
+    let with_htaccess = |section: &str| format!("{section}\nAllowOverride FileInfo");
+    for (root_section, word, status) in expected {
+        let (server, site) = start_whole(
+            &with_htaccess(root_section),
+            &format!("{word}{releases}"),
+            None,
+        );
+        assert_eq!(server.get("/part.txt").text(), "42", "{root_section}");
+        std::os::unix::fs::lchown(site.current(), Some(1), None).expect("we are root");
+        server.allow("RD20: symbolic link not allowed");
+        server.restart();
+        assert_eq!(
+            server.get("/part.txt").status,
+            status,
+            "{root_section} {word}"
+        );
+        let line = format!(
+            "RD20: symbolic link not allowed: {}",
+            site.current().display()
+        );
+        assert_eq!(server.log_count(&line), usize::from(status == 403));
         server.stop();
     }
 }

@@ -82,7 +82,7 @@ fn what_changes() {
     let link = "    link \"ROOT/app/current\" -> \"ROOT/app/releases/42\"";
     let stock =
         |why: &str| format!("  sections as to the link's name, as without mod_realdoc ({why})");
-    let neither = stock("RealdocSections Auto: there are no sections for either");
+    let neither = stock("RealdocSections Auto: no section is for the link or beside it");
     let expected: [(&str, &[&str]); 9] = [
         (
             "plain",
@@ -105,7 +105,7 @@ fn what_changes() {
             &[
                 web,
                 link,
-                &stock("RealdocSections Auto: there are sections for it"),
+                &stock("RealdocSections Auto: <Directory \"ROOT/app/current/web/\"> is for it"),
                 "    carried over to the release: <Directory \"ROOT/app/current/web/\">",
                 "    does not apply, as without mod_realdoc: <Directory \"ROOT/app/releases/\">",
             ],
@@ -115,8 +115,8 @@ fn what_changes() {
             &[
                 web,
                 link,
-                "  sections as to the name in the release (RealdocSections Auto: there are sections for it, \
-                 and none for the link's)",
+                "  sections as to the name in the release (RealdocSections Auto: <Directory \"ROOT/app/releases/\"> \
+                 is beside the link, and no section is for it)",
                 "    applies now: <Directory \"ROOT/app/releases/\">",
             ],
         ),

@@ -179,6 +179,7 @@ each_mpm!(scripts_see_the_docroot_of_one_readlink);
 /// With `UseReadlink On` they name what the first link points to, though that is a link, too.
 fn scripts_see_the_docroot_of_one_readlink(mpm: Mpm) {
     let site = Site::start(mpm, Module::On, "UseReadlink On");
+    site.server.allow("RD15: ");
     site.releases.flip("A", "releases/42");
     site.releases.flip("B", "releases/43");
     for link in ["A", "B"] {
