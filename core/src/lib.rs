@@ -16,6 +16,7 @@
 //! - [`patterns`]: what regexes and wildcards in section names are about.
 //! - [`auto`]: what `RealdocSections Auto` chooses.
 //! - [`log_once`]: log lines that the whole server writes once.
+//! - [`record`]: what the command `realdoc` keeps beside a link.
 //! - [`settings`]: the values of the directives.
 //!
 //! Nothing here is unsafe, allocates on a request's common path, or holds a lock
@@ -34,6 +35,7 @@ pub mod log_once;
 pub mod names;
 pub mod paths;
 pub mod patterns;
+pub mod record;
 pub mod regex;
 pub mod resolve;
 pub mod settings;
