@@ -5,6 +5,9 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 MODULE := $(TARGET)/release/libmod_realdoc.so
+COMMAND := $(TARGET)/release/realdoc
+# The debug build, as `make unit` makes it for its own tests.
+TEST_COMMAND := $(TARGET)/debug/realdoc
 TEST_MODULE := $(TARGET)/test-hooks/libmod_realdoc.so
 PACKAGES := $(TARGET)/package
 
@@ -12,19 +15,22 @@ CARGO_TEST := cargo test --locked --no-fail-fast
 
 # cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all module test-module install uninstall demo test unit model integration randomised stress memcheck asan tsan deny bench bench-opcache check setup setup-build setup-bench clean help
+.PHONY: all module command test-module install uninstall demo test unit model integration randomised stress memcheck asan tsan deny bench bench-opcache check setup setup-build setup-bench clean help
 .PHONY: dist deb rpm package-test release-check
 
-all: setup-build module
+all: setup-build module command
 
-module: ## build the module (what plain `make` does)
+module: ## build the module
 	cargo build --release --locked -p mod_realdoc
+
+command: ## build the command realdoc; plain `make` builds both
+	cargo build --release --locked -p realdoc
 
 demo: setup-build module ## see it work: the same deploys without the module and with it, on a private Apache
 	REALDOC_MODULE="$(MODULE)" cargo run --release --locked -p demo
 
-install: ## install the built module and its configuration (as root, or with DESTDIR=)
-	@scripts/install "$(MODULE)"
+install: ## install the built module, its configuration and the command (as root, or with DESTDIR=)
+	@scripts/install "$(MODULE)" "$(COMMAND)"
 
 uninstall: ## remove what `make install` wrote
 	@scripts/uninstall
@@ -41,7 +47,9 @@ model: ## the switch between releases, in every order of its steps (loom)
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$(TARGET)/loom" $(CARGO_TEST) --release -p realdoc-core --test switch_model
 
 integration: setup module test-module ## the module in real Apaches; T=pattern narrows
-	REALDOC_MODULE="$(MODULE)" REALDOC_TEST_MODULE="$(TEST_MODULE)" $(CARGO_TEST) -p mod_realdoc --test integration -- $(T)
+	cargo build --locked -p realdoc
+	REALDOC_MODULE="$(MODULE)" REALDOC_TEST_MODULE="$(TEST_MODULE)" REALDOC_COMMAND="$(TEST_COMMAND)" \
+		$(CARGO_TEST) -p mod_realdoc --test integration -- $(T)
 
 randomised: setup module test-module ## thousands of random sites, as stock httpd answers; REALDOC_SEED=, REALDOC_CONFIGS=
 	REALDOC_MODULE="$(MODULE)" REALDOC_SEED="$${REALDOC_SEED:-$$(date +%s)}" REALDOC_CONFIGS="$${REALDOC_CONFIGS:-3000}" \
@@ -50,6 +58,7 @@ randomised: setup module test-module ## thousands of random sites, as stock http
 stress: setup module test-module ## load and faults, long; REALDOC_STRESS=0.1: a tenth of it
 	REALDOC_STRESS="$${REALDOC_STRESS:-1}" REALDOC_MODULE="$(MODULE)" REALDOC_TEST_MODULE="$(TEST_MODULE)" \
 		$(CARGO_TEST) -p mod_realdoc --test integration -- --nocapture stress::
+	REALDOC_STRESS="$${REALDOC_STRESS:-1}" $(CARGO_TEST) -p realdoc -- --nocapture
 
 memcheck: setup-bench setup module test-module ## the load under valgrind
 	scripts/sanitize memcheck

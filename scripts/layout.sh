@@ -1,4 +1,4 @@
-# Where the module, its configuration and realdoc-deploy belong on this system. Sourced by
+# Where the module, its configuration and the command realdoc belong on this system. Sourced by
 # scripts/install and scripts/uninstall; takes DESTDIR, APXS, LIBEXECDIR and PREFIX.
 
 # A staging directory in front of every path, for those who build packages.
@@ -18,7 +18,12 @@ else
 fi
 module_file=$root$libexecdir/mod_realdoc.so
 # For those who deploy, who need not be root.
-deploy_script=$root${PREFIX:-/usr/local}/bin/realdoc-deploy
+prefix=${PREFIX:-/usr/local}
+command_file=$root$prefix/bin/realdoc
+man_file=$root$prefix/share/man/man8/realdoc.8
+bash_file=$root$prefix/share/bash-completion/completions/realdoc
+zsh_file=$root$prefix/share/zsh/site-functions/_realdoc
+fish_file=$root$prefix/share/fish/vendor_completions.d/realdoc.fish
 
 # By Apache's own module directory, not by the system's name: a second Apache,
 # built by hand, gets nothing into the first one's configuration.
@@ -27,6 +32,8 @@ case $libexecdir in
     layout=debian
     load_file=$root/etc/apache2/mods-available/realdoc.load
     conf_file=$root/etc/apache2/mods-available/realdoc.conf
+    # Debian's zsh has packages' completions apart.
+    [ "$prefix" != /usr ] || zsh_file=$root/usr/share/zsh/vendor-completions/_realdoc
     ;;
 /usr/lib*/httpd/modules)
     layout=fedora

@@ -8,7 +8,7 @@ use realdoc_core::{Micros, SECOND};
 use crate::args::Status;
 use crate::history::name_of;
 use crate::http;
-use crate::output::{Failure, Result, error, json, print, show};
+use crate::output::{Failure, Result, error, is_quiet, json, print, show, words};
 use crate::page::{self, Row};
 use crate::place::lead;
 use crate::time::{ago, date, now};
@@ -63,7 +63,7 @@ fn report(args: &Status) -> Result<Level> {
     let level = level.unwrap_or(Level::Ok);
     if args.json {
         print_json(&rows, level, &problems);
-    } else {
+    } else if !is_quiet() || level != Level::Ok {
         print(summary(&rows, level, &problems));
         print_table(&rows, now);
     }
@@ -132,7 +132,7 @@ fn compare(link: &Path, rows: &[Row]) -> Result<Option<(Level, String)>> {
     let led = match lead(link, &mut Vec::new()) {
         Ok(led) => name_of(&led.path),
         Err(errno) => {
-            let why = crate::output::words(errno);
+            let why = words(errno);
             return Ok(Some((Level::Critical, format!("{shown}: {why}"))));
         }
     };

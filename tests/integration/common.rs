@@ -1,5 +1,6 @@
 //! What several themes use.
 
+use std::env;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::panic::resume_unwind;
@@ -9,6 +10,20 @@ use std::thread;
 use std::time::Duration;
 
 use testbed::{Background, Connection, LIMIT, Module, Response, Server, wait_until};
+
+/// The command `realdoc`: the file in `REALDOC_COMMAND`, else the debug build.
+pub(crate) fn command() -> PathBuf {
+    let file = env::var_os("REALDOC_COMMAND").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/debug/realdoc"),
+        PathBuf::from,
+    );
+    file.canonicalize().unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}: run `make test`, which builds it",
+            file.display()
+        )
+    })
+}
 
 /// Where scripts wait in the middle of a request until the test lets them go on: what is to happen meanwhile, happens
 /// exactly then.

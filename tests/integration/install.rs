@@ -7,13 +7,27 @@ use std::process::Command;
 
 use testbed::{Builder, Module, Mpm, Releases, Server};
 
-use crate::common::{ENV, variable};
+use crate::common::{ENV, command, variable};
 
 const DEBIAN: &str = "/usr/lib/apache2/modules";
 const LOAD: &str = "etc/apache2/mods-available/realdoc.load";
 const CONF: &str = "etc/apache2/mods-available/realdoc.conf";
-const SCRIPT: &str = "usr/local/bin/realdoc-deploy";
-const DEBIAN_FILES: [&str; 4] = [CONF, LOAD, "usr/lib/apache2/modules/mod_realdoc.so", SCRIPT];
+const MODULE: &str = "usr/lib/apache2/modules/mod_realdoc.so";
+/// The command, its man page, and its completions.
+const COMMAND: [&str; 5] = [
+    "usr/local/bin/realdoc",
+    "usr/local/share/bash-completion/completions/realdoc",
+    "usr/local/share/fish/vendor_completions.d/realdoc.fish",
+    "usr/local/share/man/man8/realdoc.8",
+    "usr/local/share/zsh/site-functions/_realdoc",
+];
+
+/// These files and the command's, sorted.
+fn with_command(files: &[&'static str]) -> Vec<&'static str> {
+    let mut files = [files, &COMMAND].concat();
+    files.sort_unstable();
+    files
+}
 
 fn built() -> PathBuf {
     Module::On.file().expect("Module::On has a file")
@@ -58,6 +72,7 @@ impl Stage {
             target,
         ])
         .arg(format!("MODULE={}", built().display()))
+        .arg(format!("COMMAND={}", command().display()))
         .arg(format!("DESTDIR={}", self.dir.display()))
         .arg(format!("LIBEXECDIR={}", self.libexecdir))
         .current_dir(project());
@@ -120,16 +135,16 @@ fn what_is_installed_and_removed() {
     let stage = Stage::new(DEBIAN);
     for _ in 0..2 {
         stage.install();
-        assert_eq!(stage.files(), DEBIAN_FILES);
-        for file in DEBIAN_FILES {
+        assert_eq!(stage.files(), with_command(&[CONF, LOAD, MODULE]));
+        for file in with_command(&[CONF, LOAD, MODULE]) {
             let mode = fs::metadata(stage.dir.join(file))
                 .expect(file)
                 .permissions()
                 .mode();
-            let expected = if file == SCRIPT { 0o755 } else { 0o644 };
+            let expected = if file == COMMAND[0] { 0o755 } else { 0o644 };
             assert_eq!(mode & 0o777, expected, "{file}");
         }
-        let installed = fs::read(stage.dir.join(DEBIAN_FILES[2])).expect("the module");
+        let installed = fs::read(stage.dir.join(MODULE)).expect("the module");
         assert!(installed == fs::read(built()).expect("the built module"));
         assert_eq!(stage.read(CONF), example());
         let load_line = format!("LoadModule realdoc_module {DEBIAN}/mod_realdoc.so\n");
@@ -162,7 +177,7 @@ fn settings_are_kept() {
     stage.install();
     stage.write(CONF, &example());
     stage.install();
-    assert_eq!(stage.files(), DEBIAN_FILES);
+    assert_eq!(stage.files(), with_command(&[CONF, LOAD, MODULE]));
 }
 
 /// The other layouts: Fedora's, and a hand-built httpd's, of whose configuration nothing is known.
@@ -172,13 +187,9 @@ fn other_layouts() {
     fs::create_dir_all(fedora.dir.join("etc/httpd/conf.modules.d")).expect("a new directory");
     fedora.install();
     let load = "etc/httpd/conf.modules.d/10-realdoc.conf";
-    let files = [
-        "etc/httpd/conf.d/realdoc.conf",
-        load,
-        "usr/lib64/httpd/modules/mod_realdoc.so",
-        SCRIPT,
-    ];
-    assert_eq!(fedora.files(), files);
+    let module = "usr/lib64/httpd/modules/mod_realdoc.so";
+    let files = ["etc/httpd/conf.d/realdoc.conf", load, module];
+    assert_eq!(fedora.files(), with_command(&files));
     assert!(
         fedora
             .read(load)
@@ -189,7 +200,8 @@ fn other_layouts() {
 
     let other = Stage::new("/opt/httpd/modules");
     other.install();
-    assert_eq!(other.files(), ["opt/httpd/modules/mod_realdoc.so", SCRIPT]);
+    let files = with_command(&["opt/httpd/modules/mod_realdoc.so"]);
+    assert_eq!(other.files(), files);
     other.uninstall();
     assert_eq!(other.files(), [""; 0]);
 }
@@ -206,7 +218,7 @@ fn an_enabled_module_is_not_removed() {
     let refused = stage.make("uninstall").expect_err("it is enabled");
     assert!(refused.contains("a2dismod realdoc"), "{refused}");
     fs::remove_file(link).expect("it was made");
-    assert_eq!(stage.files(), DEBIAN_FILES);
+    assert_eq!(stage.files(), with_command(&[CONF, LOAD, MODULE]));
 }
 
 /// Before there is a module, the way to it is said and nothing is installed.
@@ -215,6 +227,7 @@ fn nothing_is_installed_before_it_is_built() {
     let stage = Stage::new(DEBIAN);
     let output = Command::new(project().join("scripts/install"))
         .arg(stage.dir.join("not-built.so"))
+        .arg(command())
         .env("DESTDIR", &stage.dir)
         .env("LIBEXECDIR", DEBIAN)
         .output()

@@ -63,7 +63,7 @@ impl Site {
     pub(crate) fn bare(name: &str, releases: &[&str]) -> Self {
         let temporary = TempDir::new().expect("a temporary directory");
         let open = Permissions::from_mode(0o755);
-        fs::set_permissions(temporary.path(), open).expect("it was made");
+        fs::set_permissions(temporary.path(), open.clone()).expect("it was made");
         let dir = temporary
             .path()
             .canonicalize()
@@ -71,6 +71,10 @@ impl Site {
             .join(name);
         let site = Self { temporary, dir };
         fs::create_dir_all(site.path("releases")).expect("a new directory");
+        // Whatever the umask.
+        for dir in ["", "releases"] {
+            fs::set_permissions(site.path(dir), open.clone()).expect("it was made");
+        }
         for release in releases {
             site.create(release);
         }

@@ -100,6 +100,9 @@ fn what_monitoring_is_told() {
         "{run:?}"
     );
     assert_eq!(status(&failed(now - 7200), &[]).code, Some(0));
+    // Cron mails what is printed.
+    assert_eq!(status(PAGE, &["-q"]).out, "");
+    assert_ne!(status(&broken, &["-q"]).out, "");
     // Of one server only.
     assert_eq!(
         status(&broken, &["--server", "www.example.com"]).code,
