@@ -39,7 +39,7 @@ pub(crate) fn become_user(uid: u32, whose: &str) -> Result<()> {
                 "it is not known which groups that user has, so root cannot act for him".to_owned(),
             )
             .advice(format!(
-                "Run realdoc as that user: setpriv --reuid {uid} --regid GROUP --clear-groups realdoc ..."
+                "As that user: setpriv --reuid {uid} --regid GROUP --clear-groups realdoc ..."
             )));
         }
         Err(errno) => {

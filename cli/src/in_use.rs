@@ -1,13 +1,14 @@
 //! What must not be removed: what a symlink leads to, and what has something mounted in it.
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dir, FileType};
 
-use crate::output::{Failure, Result, failed, show};
+use crate::mounts::{Mount, mounts, within};
+use crate::output::{Result, failed, show};
 use crate::place::{Place, lead};
 use crate::walk::Found;
 
@@ -16,7 +17,7 @@ use crate::walk::Found;
 pub(crate) struct InUse {
     /// By device and inode the symlink that leads there.
     links: HashMap<(u64, u64), PathBuf>,
-    mounts: Vec<PathBuf>,
+    mounts: Vec<Mount>,
 }
 
 impl InUse {
@@ -66,8 +67,8 @@ impl InUse {
         if let Some(link) = self.by_link(path) {
             return Some(format!("{} leads there", show(link)));
         }
-        let mount = self.mounts.iter().find(|mount| mount.starts_with(path))?;
-        Some(format!("something is mounted at {}", show(mount)))
+        let point = within(&self.mounts, path)?;
+        Some(format!("something is mounted at {}", show(point)))
     }
 
     /// A symlink that leads to a directory, or into it.
@@ -75,49 +76,5 @@ impl InUse {
         let found = lead(path, &mut Vec::new()).ok()?;
         let link = self.links.get(&(found.stat.st_dev, found.stat.st_ino));
         link.map(PathBuf::as_path)
-    }
-}
-
-/// Where something is mounted.
-fn mounts() -> Result<Vec<PathBuf>> {
-    let file = "/proc/self/mountinfo";
-    let info = std::fs::read(file).map_err(|error| {
-        Failure::new(format!(
-            "{file}: {error}: cannot tell what is mounted, so nothing is removed"
-        ))
-    })?;
-    let lines = info.split(|byte| *byte == b'\n');
-    let mounts = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
-    Ok(mounts.map(|mount| PathBuf::from(unescape(mount))).collect())
-}
-
-/// Spaces, tabs, line breaks and backslashes stand there as `\040`.
-fn unescape(field: &[u8]) -> OsString {
-    let mut bytes = Vec::new();
-    let mut rest = field;
-    while let Some((byte, after)) = rest.split_first() {
-        let octal = after.get(..3).filter(|_| *byte == b'\\');
-        let octal = octal.and_then(|octal| std::str::from_utf8(octal).ok());
-        match octal.and_then(|octal| u8::from_str_radix(octal, 8).ok()) {
-            Some(escaped) => {
-                bytes.push(escaped);
-                rest = &after[3..];
-            }
-            None => {
-                bytes.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    OsString::from_vec(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mount_points_are_unescaped() {
-        assert_eq!(unescape(br"/a\040b\134\012c\0"), OsStr::new("/a b\\\nc\\0"));
     }
 }

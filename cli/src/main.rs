@@ -17,6 +17,7 @@ mod link;
 mod list;
 mod lock;
 mod man;
+mod mounts;
 mod output;
 mod page;
 mod place;

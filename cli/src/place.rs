@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::FileType;
 
 use crate::identity;
+use crate::mounts::{mounts, user_of};
 use crate::output::{Failure, Result, failed, show};
 use crate::walk::{Found, Step, is};
 
@@ -103,6 +104,7 @@ fn must_be_steady(dir: &Found, steps: &[Step]) -> Result<()> {
     const STICKY: u32 = 0o1000;
 
     let owner = dir.stat.st_uid;
+    let mounts = mounts()?;
     let last = (&dir.path, &dir.stat, true);
     let steps = steps.iter().map(|step| (&step.path, &step.stat, false));
     for (path, stat, is_last) in steps.chain([last]) {
@@ -113,6 +115,15 @@ fn must_be_steady(dir: &Found, steps: &[Step]) -> Result<()> {
                 owner,
                 format!("{} belongs to {who}", show(path)),
             ));
+        }
+        if let Some(user) = user_of(&mounts, stat.st_dev).filter(|user| ![0, owner].contains(user))
+        {
+            let who = identity::name(user);
+            let why = format!(
+                "{} is in a file system that is a program of {who}'s",
+                show(path)
+            );
+            return Err(refused(&dir.path, owner, why));
         }
         // What the directory's owner can do to himself is his affair. Where root stays root,
         // nobody else may have a hand in it.

@@ -4,11 +4,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use realdoc_core::record::{self, Entry, MAX_LEN, Unreadable};
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, fchmod, fstat, mkdirat, openat, renameat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, Stat, fchmod, fstat, mkdirat, openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -63,7 +63,10 @@ impl State {
         step();
         let made = mkdirat(place, &name, Mode::from_raw_mode(0o755));
         if made != Err(Errno::EXIST) {
-            made.map_err(failed(format!("cannot make {}", show(&path))))?;
+            made.map_err(|errno| {
+                let failure = failed(format!("cannot make {}", show(&path)))(errno);
+                with_owner(failure, errno, &place.dir.path, Some(place.dir.stat))
+            })?;
         }
         let state = Self::open(place)?.ok_or_else(|| failed(show(&path))(Errno::NOENT))?;
         if made.is_ok() {
@@ -145,12 +148,26 @@ impl State {
     }
 
     fn cannot(&self, what: &str, file: &str, errno: Errno) -> Failure {
-        failed(format!("cannot {what} {}", show(self.path.join(file))))(errno)
+        let failure = failed(format!("cannot {what} {}", show(self.path.join(file))))(errno);
+        with_owner(failure, errno, &self.path, fstat(&self.dir).ok())
+    }
+}
+
+/// Adds who may do it, where this user may not.
+fn with_owner(failure: Failure, errno: Errno, dir: &Path, stat: Option<Stat>) -> Failure {
+    match stat.filter(|_| matches!(errno, Errno::ACCESS | Errno::PERM)) {
+        Some(stat) => failure.advice(format!(
+            "{} belongs to {}, and this is {}.",
+            show(dir),
+            identity::name(stat.st_uid),
+            identity::name(identity::uid())
+        )),
+        None => failure,
     }
 }
 
 /// Whether nobody but root, this user and the owner of the link's directory can change it.
-fn is_trusted(place: &Place, stat: &rustix::fs::Stat) -> bool {
+fn is_trusted(place: &Place, stat: &Stat) -> bool {
     let owners = [0, identity::uid(), place.dir.stat.st_uid];
     owners.contains(&stat.st_uid) && stat.st_mode & 0o022 == 0
 }
