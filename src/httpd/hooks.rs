@@ -1,10 +1,11 @@
 //! httpd's hooks, with safe functions.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
 use super::answer::Answer;
+use super::order::Order;
 use super::panic::catch_panic;
 use super::pool::Pool;
 use super::raw;
@@ -12,48 +13,6 @@ use super::request::Request;
 use super::server::Server;
 use super::startup::Startup;
 use super::state::{Loaded, name_of};
-
-/// When a hook runs among those of other modules (apr_hooks.h).
-#[derive(Clone, Copy)]
-pub(crate) struct Order {
-    position: c_int,
-    after: &'static [&'static CStr],
-    before: &'static [&'static CStr],
-}
-
-#[allow(dead_code)] // Not all of them are in use at all times.
-impl Order {
-    pub(crate) const REALLY_FIRST: Order = Order::at(raw::APR_HOOK_REALLY_FIRST);
-    pub(crate) const FIRST: Order = Order::at(raw::APR_HOOK_FIRST as c_int);
-    pub(crate) const MIDDLE: Order = Order::at(raw::APR_HOOK_MIDDLE as c_int);
-    pub(crate) const REALLY_LAST: Order = Order::at(raw::APR_HOOK_REALLY_LAST as c_int);
-    /// Before core's own, which run at REALLY_LAST.
-    pub(crate) const BEFORE_CORE: Order = Order::at(raw::APR_HOOK_REALLY_LAST as c_int - 1);
-
-    const fn at(position: c_int) -> Order {
-        Order {
-            position,
-            after: &[],
-            before: &[],
-        }
-    }
-
-    /// After the hooks of these modules, named by their source files.
-    pub(crate) const fn after(self, modules: &'static [&'static CStr]) -> Order {
-        Order {
-            after: modules,
-            ..self
-        }
-    }
-
-    /// Before the hooks of these modules.
-    pub(crate) const fn before(self, modules: &'static [&'static CStr]) -> Order {
-        Order {
-            before: modules,
-            ..self
-        }
-    }
-}
 
 /// mod_proxy's hook, and the function that registers it (mod_proxy.h). Of the types that are
 /// mod_proxy's own only the pointers matter.
@@ -120,7 +79,7 @@ macro_rules! request_hooks {
                     // SAFETY: httpd calls this as a request hook.
                     unsafe { call::<F>(stringify!($name), Answer::$on_panic, r) }
                 }
-                let (after, before) = (self.names(order.after), self.names(order.before));
+                let (after, before) = order.names(self.pool);
                 // SAFETY: `Hooks` is made only while httpd has hooks registered.
                 unsafe { raw::$register(Some(hook::<F>), after, before, order.position) }
             }
@@ -136,16 +95,6 @@ impl<'p, M: Loaded> Hooks<'p, M> {
     pub(super) unsafe fn new(pool: Pool<'p>) -> Self {
         let module = PhantomData;
         Hooks { pool, module }
-    }
-
-    /// An array as httpd reads it: it ends with null.
-    fn names(&self, modules: &[&'static CStr]) -> *const *const c_char {
-        if modules.is_empty() {
-            return null();
-        }
-        let name = |i| modules.get(i).map_or(null(), |name: &&CStr| name.as_ptr());
-        let names = (0..modules.len() + 1).map(name);
-        self.pool.put_all(names).as_ptr()
     }
 
     request_hooks! {
@@ -346,25 +295,4 @@ unsafe fn call_config<F: ConfigHook>(
         };
         zst_instance::<F>()(&startup, pool, main);
     });
-}
-
-/// Whether httpd has read its configuration to serve for the first time: nobody has served yet.
-pub(crate) fn is_first_start() -> bool {
-    // SAFETY: it reads a number of httpd's.
-    let generation = unsafe { raw::ap_state_query(raw::AP_SQ_CONFIG_GEN as c_int) };
-    generation <= 1
-}
-
-/// Whether httpd was called with `-D name`.
-pub(crate) fn is_defined(name: &CStr) -> bool {
-    // SAFETY: httpd compares the name with those that it was given.
-    unsafe { raw::ap_exists_config_define(name.as_ptr()) != 0 }
-}
-
-/// Whether httpd reads the configuration for the first of the two times at its start, only to see
-/// whether it is valid.
-pub(crate) fn is_preflight() -> bool {
-    // SAFETY: it reads a number of httpd's.
-    let state = unsafe { raw::ap_state_query(raw::AP_SQ_MAIN_STATE as c_int) };
-    state == raw::AP_SQ_MS_CREATE_PRE_CONFIG as c_int
 }
