@@ -15,7 +15,7 @@ CARGO_TEST := cargo test --locked --no-fail-fast
 
 # cargo uses all cores by itself.
 .NOTPARALLEL:
-.PHONY: all module command test-module install uninstall demo test unit model integration randomised stress memcheck asan tsan deny bench bench-opcache check setup setup-build setup-bench clean help
+.PHONY: all module command test-module install uninstall demo test unit model integration randomised stress memcheck asan tsan test-trixie deny bench bench-opcache check setup setup-build setup-bench clean help
 .PHONY: dist deb rpm package-test release-check
 
 all: setup-build module command
@@ -68,6 +68,9 @@ asan: setup test-module ## the load with the address sanitizer (nightly Rust, cl
 
 tsan: setup test-module ## the load with the thread sanitizer (nightly Rust with rust-src, clang's runtime)
 	scripts/sanitize tsan
+
+test-trixie: ## demo and tests in a fresh Debian 13 with its own Rust (as root; debootstrap)
+	scripts/test-debian trixie "$(TARGET)/trixie"
 
 deny: ## licences, sources and known faults of the crates (needs cargo-deny and the network)
 	cargo deny --locked check

@@ -206,7 +206,7 @@ fn other_layouts() {
     assert_eq!(other.files(), [""; 0]);
 }
 
-/// A module that is still enabled is not removed: httpd could not start again.
+/// A module that is still enabled is not removed: httpd could not start again. The lines that need the module are named.
 #[test]
 fn an_enabled_module_is_not_removed() {
     let stage = Stage::new(DEBIAN);
@@ -217,6 +217,21 @@ fn an_enabled_module_is_not_removed() {
     symlink("../mods-available/realdoc.load", &link).expect("a new symlink");
     let refused = stage.make("uninstall").expect_err("it is enabled");
     assert!(refused.contains("a2dismod realdoc"), "{refused}");
+    assert!(!refused.contains("Take them out"), "{refused}");
+    let sites = stage.dir.join("etc/apache2/sites-enabled");
+    fs::create_dir(&sites).expect("a new directory");
+    fs::write(
+        sites.join("app.conf"),
+        "Listen 80\n  LogLevel warn realdoc:info\nRealpathEvery 2\n",
+    )
+    .expect("a new file");
+    let refused = stage.make("uninstall").expect_err("it is enabled");
+    for line in ["app.conf:2:  LogLevel", "app.conf:3:RealpathEvery 2"] {
+        assert!(refused.contains(line), "{refused}");
+    }
+    assert!(!refused.contains("Listen"), "{refused}");
+    fs::remove_dir_all(sites).expect("it was made");
+    assert!(link.is_symlink(), "it is enabled still");
     fs::remove_file(link).expect("it was made");
     assert_eq!(stage.files(), with_command(&[CONF, LOAD, MODULE]));
 }
