@@ -9,7 +9,9 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use testbed::{Background, Connection, LIMIT, Module, Response, Server, wait_until};
+use testbed::{
+    Background, Builder, Connection, LIMIT, Module, Releases, Response, Server, wait_until,
+};
 
 /// The command `realdoc`: the file in `REALDOC_COMMAND`, else the debug build.
 pub(crate) fn command() -> PathBuf {
@@ -148,6 +150,21 @@ pub(crate) fn side_by_side<T: Send>(run: impl Fn(Module) -> T + Sync) -> [T; 2] 
             })
             .map(|run| run.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
+}
+
+/// Starts a server with a site at `{root}/app`, of which release "42" is deployed and "43" is there.
+/// `create` makes a release, whose scripts may wait at the gate.
+pub(crate) fn start_site(
+    setup: Builder,
+    create: impl Fn(&Builder, &Releases, &str, &Gate),
+) -> (Server, Releases, Gate) {
+    let releases = Releases::at(setup.root().join("app"));
+    let gate = Gate::at(setup.root());
+    for release in ["42", "43"] {
+        create(&setup, &releases, release, &gate);
+    }
+    releases.deploy("42");
+    (setup.start(), releases, gate)
 }
 
 /// A CGI script that prints its environment.

@@ -3,7 +3,7 @@
 
 use testbed::{Builder, Module, Mpm, Releases, Server};
 
-use crate::common::{ENV, Gate};
+use crate::common::{ENV, Gate, start_site};
 
 const ROOT_SECTION: &str = "\
 Options FollowSymLinks Includes ExecCGI MultiViews
@@ -41,19 +41,15 @@ struct Site {
 
 impl Site {
     fn start(module: Module, config: &str) -> Self {
-        let mut setup = Server::builder(Mpm::Event).module(module).children(2).cgi();
-        setup = setup.load_all(&["actions", "alias", "include", "negotiation", "rewrite"]);
-        let releases = Releases::at(setup.root().join("app"));
-        let gate = Gate::at(setup.root());
-        for release in ["42", "43"] {
-            create(&setup, &releases, release, &gate);
-        }
-        releases.deploy("42");
-        let server = setup
+        let setup = Server::builder(Mpm::Event)
+            .module(module)
+            .children(2)
+            .cgi()
+            .load_all(&["actions", "alias", "include", "negotiation", "rewrite"])
             .root_section(ROOT_SECTION)
             .config(CONFIG)
-            .config(config)
-            .start();
+            .config(config);
+        let (server, releases, gate) = start_site(setup, create);
         Self {
             server,
             releases,

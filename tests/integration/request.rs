@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use testbed::{Background, Connection, Endpoint, Module, Mpm, Releases, Response, Server};
+use testbed::{Background, Builder, Connection, Endpoint, Module, Mpm, Releases, Response, Server};
 
-use crate::common::{ENV, Gate, variable};
+use crate::common::{ENV, Gate, start_site, variable};
 
 /// The parts of `page.shtml`: by what each comes about, and its URL. The first waits at the gate. Each gives nothing but the
 /// name of the release that it is from.
@@ -57,21 +57,18 @@ impl Site {
     }
 
     fn with_children(children: usize, mpm: Mpm, module: Module, config: &str) -> Self {
-        let mut setup = Server::builder(mpm).module(module).children(children).cgi();
-        setup = setup.load_all(&["actions", "include", "negotiation", "rewrite"]);
+        let mut setup = Server::builder(mpm)
+            .module(module)
+            .children(children)
+            .cgi()
+            .load_all(&["actions", "include", "negotiation", "rewrite"])
+            .root_section(ROOT_SECTION)
+            .config(CONFIG)
+            .config(config);
         if mpm.is_threaded() {
             setup = setup.load("http2");
         }
-        let releases = Releases::at(setup.root().join("app"));
-        let gate = Gate::at(setup.root());
-        create(&releases, "42", &gate);
-        create(&releases, "43", &gate);
-        releases.deploy("42");
-        let server = setup
-            .root_section(ROOT_SECTION)
-            .config(CONFIG)
-            .config(config)
-            .start();
+        let (server, releases, gate) = start_site(setup, create);
         Self {
             server,
             releases,
@@ -94,7 +91,7 @@ impl Site {
     }
 }
 
-fn create(releases: &Releases, release: &str, gate: &Gate) {
+fn create(_: &Builder, releases: &Releases, release: &str, gate: &Gate) {
     let script = |text: &str| format!("#!/bin/sh\n{text}\n");
     let prints = |what: &str| script(&format!("printf 'Content-Type: text/plain\\n\\n'; {what}"));
     let wait = gate.command();
