@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag::register_usize;
 
-use crate::run::Unfinished;
+use crate::outcome::Unfinished;
 
 /// The signal that asks the demo to end, if one came.
 pub(crate) struct Interrupt {

@@ -2,6 +2,7 @@
 
 mod deploy;
 mod interrupt;
+mod outcome;
 mod progress;
 mod run;
 mod site;
@@ -15,8 +16,8 @@ use std::process::ExitCode;
 use testbed::{Module, Mpm};
 
 use interrupt::Interrupt;
+use outcome::{Run, Unfinished};
 use progress::Progress;
-use run::{Run, Unfinished};
 
 /// Each MPM first without the module: the control, which must show the fault.
 const RUNS: [(Mpm, Module); 4] = [

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 
 use testbed::{Module, Mpm};
 
-use crate::run::DEPLOYS;
+use crate::outcome::DEPLOYS;
 use crate::table::{thousands, with_or_without};
 
 /// The dots of a run where the output is no terminal.

@@ -1,39 +1,17 @@
 //! One run: a server, its traffic, and deploys meanwhile.
 
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use testbed::{ConfigError, Module, Mpm, Server};
+use testbed::{Module, Mpm, Server};
 
 use crate::deploy::deploy;
 use crate::interrupt::Interrupt;
+use crate::outcome::{DEPLOYS, PERIOD, Run, Unfinished};
 use crate::progress::Progress;
 use crate::site::{STATIC, configure, prepare};
 use crate::tally::Tally;
 use crate::traffic::{Traffic, clients};
-
-/// How many times the link is flipped in a run.
-pub(crate) const DEPLOYS: u32 = 200;
-
-/// The time from one deploy to the next.
-pub(crate) const PERIOD: Duration = Duration::from_millis(40);
-
-/// What a run showed.
-pub(crate) struct Run {
-    pub(crate) mpm: Mpm,
-    pub(crate) module: Module,
-    /// The server's name and version, as it gives them.
-    pub(crate) server: String,
-    pub(crate) tally: Tally,
-}
-
-/// Why a run did not come to its end.
-pub(crate) enum Unfinished {
-    /// By this signal.
-    Interrupted { signal: u8 },
-    /// Apache did not start.
-    NoServer(ConfigError),
-}
 
 /// Runs once. Apache and its files are gone on return, whatever it is.
 pub(crate) fn run(

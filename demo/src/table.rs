@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testbed::Module;
 
-use crate::run::{DEPLOYS, PERIOD, Run};
+use crate::outcome::{DEPLOYS, PERIOD, Run};
 use crate::traffic::clients;
 
 /// What the columns mean.
@@ -101,7 +101,7 @@ mod tests {
     use testbed::{Module, Mpm};
 
     use super::{milliseconds, render, thousands};
-    use crate::run::Run;
+    use crate::outcome::Run;
     use crate::tally::Tally;
 
     #[test]

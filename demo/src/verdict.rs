@@ -2,7 +2,7 @@
 
 use testbed::Module;
 
-use crate::run::Run;
+use crate::outcome::Run;
 
 /// What is wrong with a run; without the module, that its fault did not appear.
 pub(crate) fn faults(run: &Run) -> Vec<String> {
@@ -35,7 +35,7 @@ mod tests {
     use testbed::{Module, Mpm};
 
     use super::faults;
-    use crate::run::Run;
+    use crate::outcome::Run;
     use crate::tally::Tally;
 
     fn run(module: Module, change: impl FnOnce(&mut Tally)) -> Run {

@@ -10,14 +10,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::builder::Home;
 use crate::config::Config;
 use crate::group::Group;
+use crate::home::Home;
 use crate::log::{ErrorLog, SERVES};
 use crate::wait::{LIMIT, wait_until};
-use crate::{
-    Builder, Client, ConfigError, Connection, Endpoint, H2Connection, Mpm, Response, processes,
-};
+use crate::{Client, ConfigError, Connection, Endpoint, H2Connection, Mpm, Response, processes};
 
 /// A private httpd that runs until it is stopped or dropped, which also checks its error log.
 ///
@@ -39,11 +37,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// Prepares a server.
-    pub fn builder(mpm: Mpm) -> Builder {
-        Builder::new(mpm)
-    }
-
     pub(crate) fn new(
         group: Group,
         home: Home,
@@ -151,7 +144,7 @@ impl Server {
 
 /// Restarts and the end. Each of these panics when what it waits for does not come.
 impl Server {
-    /// Replaces what [`Builder::config`] gave, for the next restart. The ports stay: no new one can be named.
+    /// Replaces what [`Builder::config`](crate::Builder::config) gave, for the next restart. The ports stay: no new one can be named.
     ///
     /// # Panics
     ///
@@ -363,7 +356,7 @@ impl Server {
         });
     }
 
-    /// Expects lines with this text, as [`Builder::allow`].
+    /// Expects lines with this text, as [`Builder::allow`](crate::Builder::allow).
     pub fn allow(&self, part: &str) {
         self.allowed
             .lock()
