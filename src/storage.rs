@@ -239,7 +239,7 @@ fn walk_once<'r>(
     Some(match walk::directory_walk(r, state.pin(), name, before) {
         Ok(walk) => {
             state.walk.set(Some(walk));
-            r.file_walk()
+            walk::file_walk(r, walk)
         }
         Err(error) => {
             state.refused.set(error.refused);

@@ -454,6 +454,19 @@ impl<'r> Request<'r> {
         Answer(unsafe { raw::ap_file_walk(self.as_ptr()) })
     }
 
+    /// The same for the last component of `path`, not of the file's name.
+    pub(crate) fn file_walk_as(self, path: &CStr) -> Answer {
+        let r = self.as_ptr();
+        // SAFETY: the request is alive. httpd reads the name and copies what it keeps
+        // (ap_file_walk, server/request.c); `path` lives until the name is put back.
+        unsafe {
+            let filename = std::mem::replace(&mut (*r).filename, path.as_ptr().cast_mut());
+            let answer = raw::ap_file_walk(r);
+            (*r).filename = filename;
+            Answer(answer)
+        }
+    }
+
     /// The request ends with this answer.
     pub(crate) fn refuse(self) -> Answer {
         // SAFETY: the request is alive.

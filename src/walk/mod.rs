@@ -107,6 +107,15 @@ pub(crate) fn directory_walk<'r>(
     }))
 }
 
+/// httpd's `<Files>` sections, which are matched against the last component of the file's name. For
+/// a link itself that is the link's name, not the release's.
+pub(crate) fn file_walk<'r>(r: Request<'r>, walk: &WalkCache<'r>) -> Answer {
+    match walk.link.filter(|link| link.name.to_bytes() == walk.end) {
+        Some(link) => r.file_walk_as(link.name),
+        None => r.file_walk(),
+    }
+}
+
 /// Logs why a request ends here: httpd cannot canonicalize the path either (AH00030, AH00033).
 #[cold]
 pub(crate) fn log_too_long(r: Request<'_>) {

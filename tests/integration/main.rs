@@ -39,6 +39,7 @@ mod dump;
 mod exchange;
 mod fastcgi;
 mod faults;
+mod files;
 mod healing;
 mod hostile;
 mod hosts;
