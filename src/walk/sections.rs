@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 
-use super::Walker;
+use super::walker::Walker;
 use crate::httpd::{Answer, DirConfig, PoolPath, Section, SectionKind, log};
 
 impl<'r> Walker<'r> {

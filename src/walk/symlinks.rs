@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use realdoc_core::fs::OsFs;
 use realdoc_core::symlinks::Refusal;
 
-use super::{WalkError, Walker};
+use super::walker::{WalkError, Walker};
 use crate::httpd::{Answer, DirConfig, File, FileType, Options, Request, log};
 use crate::link::Link;
 

@@ -10,28 +10,15 @@
 
 mod class;
 mod parse;
+mod step;
 
-use class::Class;
 use parse::parse;
+use step::Step;
 
 /// A compiled regex.
 #[derive(Debug)]
 pub struct Regex {
     program: Vec<Step>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Byte(Class),
-    /// On at both places.
-    Split(usize, usize),
-    Start,
-    End,
-    /// An assertion about what follows.
-    LookAhead,
-    /// An assertion about what stands before.
-    LookBehind,
-    Match,
 }
 
 impl Regex {

@@ -1,7 +1,7 @@
 //! From a regex's text to its program.
 
-use super::Step;
 use super::class::Class;
+use super::step::Step;
 
 /// The longest program: `(x{1000}){1000}` is not expanded.
 const MAX_LEN: usize = 10_000;
