@@ -32,8 +32,8 @@ mod pool_list;
     clippy::undocumented_unsafe_blocks
 )]
 mod raw;
+mod rebased;
 mod request;
-mod rerun;
 mod server;
 mod shared;
 mod startup;
@@ -52,8 +52,8 @@ pub(crate) use parent::Parent;
 pub(crate) use path::{PoolPath, PoolVec};
 pub(crate) use pool::Pool;
 pub(crate) use pool_list::{PoolList, Shorten};
+pub(crate) use rebased::RebasedSections;
 pub(crate) use request::{File, FileType, Request};
-pub(crate) use rerun::RebasedSections;
 pub(crate) use server::{Server, ServerId};
 pub(crate) use shared::retained_slice;
 pub(crate) use startup::{Startup, is_defined, is_first_start, is_preflight};

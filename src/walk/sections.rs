@@ -107,13 +107,13 @@ impl<'r> Walker<'r> {
         let Some(site) = self.pin.site.filter(|_| self.cursor.last_link().is_some()) else {
             return own;
         };
-        if !site.rebased.concern(section) {
+        if !site.rebased.contains(section) {
             return own;
         }
         let Some(path) = self.path_for(section) else {
             return own;
         };
-        match site.rebased.run(section, path, self.r.pool()) {
+        match site.rebased.rebase(section, path, self.r.pool()) {
             None => own,
             Some(Ok(config)) => (Some(path), config),
             Some(Err(error)) => {

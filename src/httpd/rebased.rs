@@ -1,10 +1,10 @@
 //! A `<Directory>` section's directives, run again for another path.
 //!
-//! Some modules remember the path that their part of a section was made for: mod_rewrite
-//! strips it from the file name, mod_autoindex puts it before its patterns, mod_dav takes it
-//! for the repository's root. Where a section of the link's name is applied to a release, these
-//! parts must be made for the release's path, and by the section's own directives, since only
-//! the module knows what is in its part.
+//! Some modules store the section's path in their configuration: mod_rewrite strips it from the
+//! file name, mod_autoindex puts it before its patterns, mod_dav takes it for the repository's root.
+//! Where a section of the link's name is applied to a release, their configuration must be made for
+//! the release's path. Only the section's own directives can do that, since only the module
+//! knows what its configuration holds.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -23,11 +23,10 @@ use super::server::Server;
 use super::startup::Startup;
 use super::state::{linked, slot_of};
 
-/// A module whose part of a section remembers the section's path.
+/// A module that stores the section's path in its per-directory configuration.
 ///
-/// Its directives can be run again, in any thread: they write to nothing but that part.
-/// mod_lua is not one of them: it never looks at the path that it remembers, and writes to
-/// what all threads share.
+/// Its directives can be run again, in any thread: they write to nothing but that part. mod_lua is
+/// not one of them: it never reads the path, and its directives write to what all threads share.
 struct PathBoundModule {
     name: &'static CStr,
     /// Whether a path that is a pattern counts, too. mod_rewrite compares it with the file name
@@ -137,7 +136,7 @@ impl RebasedSections {
     }
 
     /// Whether there is anything to run again for `section`.
-    pub(crate) fn concern(&self, section: Section<'_>) -> bool {
+    pub(crate) fn contains(&self, section: Section<'_>) -> bool {
         self.0.contains_key(&section.config().as_ptr().cast_const())
     }
 
@@ -146,7 +145,7 @@ impl RebasedSections {
     ///
     /// # Errors
     /// A module refuses its directive, and says why.
-    pub(crate) fn run<'r>(
+    pub(crate) fn rebase<'r>(
         &self,
         section: Section<'r>,
         path: &CStr,
