@@ -185,7 +185,8 @@ class Httpd:
                 self.process.wait(1)
                 return
             except subprocess.TimeoutExpired:
-                # With -X the signal may come just before httpd waits for a connection, and does not wake it.
+                # With -X the signal may come just before httpd waits for a connection, and does not
+                # wake it.
                 with contextlib.suppress(OSError):
                     self.connect().close()
         self.process.kill()

@@ -67,7 +67,8 @@ def of_run(scenario, config, requests):
         with httpd.running(config, under=valgrind) as server:
             with server.connect() as connection:
                 for _ in range(requests):
-                    # Else it is chance whether httpd finds the next request there or has to wait for it.
+                    # Else it is chance whether httpd finds the next request there or has to wait
+                    # for it.
                     server.wait_until_idle()
                     connection.get(scenario.path, status=scenario.status)
             # Else it may not notice at once that it is to end.

@@ -28,7 +28,8 @@ class Row:
     stock: float
     module: float
     bound: Optional[Bound] = None
-    # Of the ratio where it is the median of several: within this the true median lies, with 95% certainty.
+    # Of the ratio where it is the median of several: within this the true median lies, with 95%
+    # certainty.
     ratio: Optional[float] = None
     spread: Optional[tuple] = None
     note: str = ""

@@ -9,7 +9,8 @@ WORDS = (
     "account basket cache customer delivery event factory handler invoice locale order payment price query request stock"
 ).split()
 
-# Found as Composer's class map has it, which is not how a file's real path is spelled: opcache keeps a second key.
+# Found as Composer's class map has it, which is not how a file's real path is spelled: opcache
+# keeps a second key.
 LOADER = r"""<?php
 namespace Composer\Autoload;
 class ClassLoader

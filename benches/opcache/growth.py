@@ -89,7 +89,8 @@ def show_formula(need):
             *("fit by memory", "by keys", "full at deploy"),
         )
     ]
-    # For twenty releases: one is added, since opcache is full at the first file that finds no place.
+    # For twenty releases: one is added, since opcache is full at the first file that finds no
+    # place.
     twenty = {
         "opcache.memory_consumption": math.ceil((need.other_bytes + 21 * need.bytes) / 2**20),
         "opcache.max_accelerated_files": 21 * need.keys,

@@ -20,7 +20,8 @@ import application
 MODULE = DIRECTORY = None
 
 FILES = 600
-# So many releases are kept, as deploy tools do; opcache does not notice that the others are deleted.
+# So many releases are kept, as deploy tools do; opcache does not notice that the others are
+# deleted.
 KEEP = 5
 # How often each route is requested when the release has been loaded.
 ROUNDS = 2
@@ -239,7 +240,8 @@ class Site:
             if number % part == 0 or not name.exists():
                 self.write(name, source.read_text(), time_of_change)
         self.write(self.app / directory / "web/index.php", application.index(release), time_of_change)
-        # Nobody deploys every second: opcache.revalidate_freq (2) is over since the directory was left.
+        # Nobody deploys every second: opcache.revalidate_freq (2) is over since the directory was
+        # left.
         time.sleep(max(0, self.left.get(directory, 0) + 3 - time.monotonic()))
         if before_flip:
             before_flip()

@@ -1,4 +1,5 @@
-//! `make demo`: the same deploys under the same traffic, without mod_realdoc and with it, on a private Apache.
+//! `make demo`: the same deploys under the same traffic, without mod_realdoc and with it, on a
+//! private Apache.
 
 mod deploy;
 mod interrupt;
@@ -19,7 +20,7 @@ use interrupt::Interrupt;
 use outcome::{Run, Unfinished};
 use progress::Progress;
 
-/// Each MPM first without the module: the control, which must show the fault.
+/// Each MPM first without the module: the control, which must show the problem.
 const RUNS: [(Mpm, Module); 4] = [
     (Mpm::Event, Module::Off),
     (Mpm::Event, Module::On),
@@ -61,12 +62,12 @@ fn run_all() -> Result<Vec<Run>, Unfinished> {
 
 fn conclude(runs: &[Run]) -> ExitCode {
     println!("\n{}", table::render(runs));
-    let faults: Vec<String> = runs.iter().flat_map(verdict::faults).collect();
-    if faults.is_empty() {
+    let problems: Vec<String> = runs.iter().flat_map(verdict::problems).collect();
+    if problems.is_empty() {
         println!("{NEXT_STEPS}");
         ExitCode::SUCCESS
     } else {
-        eprintln!("FAILED:\n  {}", faults.join("\n  "));
+        eprintln!("FAILED:\n  {}", problems.join("\n  "));
         ExitCode::FAILURE
     }
 }

@@ -1,8 +1,10 @@
-//! The site that is deployed over and over. Each part of each answer names the release that it comes from.
+//! The site that is deployed over and over. Each part of each answer names the release that it
+//! comes from.
 
 use testbed::{Builder, Releases};
 
-/// A release's number. Each deploy brings a higher one, so that of two releases the newer one is known.
+/// A release's number. Each deploy brings a higher one, so that of two releases the newer one is
+/// known.
 pub(crate) type Version = u32;
 
 /// What a client asks for.
@@ -25,7 +27,8 @@ pub(crate) const SSI: Page = Page {
     parts: 6,
 };
 
-/// A script that reads files of its release before and after a pause, as an application does while it works.
+/// A script that reads files of its release before and after a pause, as an application does while
+/// it works.
 pub(crate) const CGI: Page = Page {
     path: "/slow.cgi",
     parts: 3,

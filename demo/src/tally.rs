@@ -13,13 +13,15 @@ pub(crate) struct Tally {
     pub(crate) requests: usize,
     /// Answers whose parts come from different releases.
     pub(crate) mixed: usize,
-    /// Answers with a part older than what some client had received before the request began: 42/43/42.
+    /// Answers with a part older than what some client had received before the request began:
+    /// 42/43/42.
     pub(crate) returns: usize,
     /// What went wrong, and how often.
     pub(crate) errors: BTreeMap<String, usize>,
     /// Deploys after which no answer came from the new release or a newer one.
     pub(crate) unseen: usize,
-    /// For the other deploys, the time until the first such answer had been received; shortest first.
+    /// For the other deploys, the time until the first such answer had been received; shortest
+    /// first.
     pub(crate) delays: Vec<Duration>,
 }
 

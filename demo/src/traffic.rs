@@ -9,7 +9,8 @@ use testbed::{Background, Client, Endpoint, Stop};
 
 use crate::site::{CGI, Page, SSI, STATIC, Version, releases_in};
 
-/// How many clients ask for what. Together they leave a small machine some air: a saturated one would measure itself.
+/// How many clients ask for what. Together they leave a small machine some air: a saturated one
+/// would measure itself.
 const CLIENTS: [(usize, Page); 3] = [(8, STATIC), (5, SSI), (3, CGI)];
 
 /// A client's rest between two requests.

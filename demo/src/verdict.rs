@@ -4,8 +4,8 @@ use testbed::Module;
 
 use crate::outcome::Run;
 
-/// What is wrong with a run; without the module, that its fault did not appear.
-pub(crate) fn faults(run: &Run) -> Vec<String> {
+/// What is wrong with a run. Without the module: that no mixed answer appeared.
+pub(crate) fn problems(run: &Run) -> Vec<String> {
     let Run { mpm, tally, .. } = run;
     if run.module == Module::Off {
         return if tally.mixed == 0 {
@@ -34,7 +34,7 @@ mod tests {
 
     use testbed::{Module, Mpm};
 
-    use super::faults;
+    use super::problems;
     use crate::outcome::Run;
     use crate::tally::Tally;
 
@@ -62,13 +62,13 @@ mod tests {
             tally.mixed = 1;
             tally.errors.insert("x".into(), 1);
         });
-        assert_eq!(faults(&good), [""; 0]);
-        assert_eq!(faults(&run(Module::Off, |_| ())).len(), 1);
+        assert_eq!(problems(&good), [""; 0]);
+        assert_eq!(problems(&run(Module::Off, |_| ())).len(), 1);
     }
 
     #[test]
     fn the_module_must_do_nothing_wrong() {
-        assert_eq!(faults(&run(Module::On, |_| ())), [""; 0]);
+        assert_eq!(problems(&run(Module::On, |_| ())), [""; 0]);
         let bad = run(Module::On, |tally| {
             tally.mixed = 1;
             tally.returns = 2;
@@ -76,7 +76,7 @@ mod tests {
             tally.unseen = 4;
         });
         assert_eq!(
-            faults(&bad),
+            problems(&bad),
             [
                 "event, with mod_realdoc: 1 mixed responses",
                 "event, with mod_realdoc: 2 returns to an old release",

@@ -10,23 +10,24 @@ use std::thread::{self, JoinHandle};
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Not requested yet.
+    /// Makes one that is not requested yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks whoever looks to stop.
+    /// Asks the thread to stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether to stop.
+    /// Whether the thread is asked to stop.
     pub fn requested(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-/// A background thread. It is stopped and joined at the latest when dropped; a panic in it is passed on.
+/// A background thread. It is stopped and joined at the latest when dropped; a panic in it is
+/// passed on.
 #[derive(Debug)]
 pub struct Background<T = ()> {
     stop: Stop,

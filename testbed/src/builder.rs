@@ -37,7 +37,8 @@ impl Builder {
         }
     }
 
-    /// The server's own temporary directory; `{root}` in the configuration. It goes with the server.
+    /// The server's own temporary directory; `{root}` in the configuration. It goes with the
+    /// server.
     pub fn root(&self) -> &Path {
         self.home.root()
     }
@@ -48,8 +49,8 @@ impl Builder {
         self
     }
 
-    /// Loads a module of httpd: "rewrite" for `mod_rewrite.so`, "php" for mod_php. Loaded always are authz_core, dir, env,
-    /// log_config, mime and setenvif.
+    /// Loads a module of httpd: "rewrite" for `mod_rewrite.so`, "php" for mod_php. Loaded always
+    /// are authz_core, dir, env, log_config, mime and setenvif.
     pub fn load(mut self, module: &str) -> Self {
         self.config.modules.push(module.into());
         self
@@ -62,8 +63,8 @@ impl Builder {
             .fold(self, |setup, module| setup.load(module))
     }
 
-    /// Loads mod_cgi on prefork, mod_cgid on the others, for files whose name ends in `.cgi`. Where they may run is for
-    /// `Options ExecCGI` to say.
+    /// Loads mod_cgi on prefork, mod_cgid on the others, for files whose name ends in `.cgi`. They
+    /// run where `Options ExecCGI` allows it.
     pub fn cgi(mut self) -> Self {
         self.config.cgi = true;
         self
@@ -75,7 +76,7 @@ impl Builder {
         self
     }
 
-    /// The number of threads that serve in a child process; 16 by default. Of no meaning on prefork.
+    /// The number of worker threads in a child process; 16 by default. Prefork ignores it.
     pub fn threads(mut self, threads: usize) -> Self {
         self.config.threads = threads;
         self
@@ -87,7 +88,8 @@ impl Builder {
         self
     }
 
-    /// What `<Directory "/">` contains, by default `Options FollowSymLinks`, `AllowOverride None` and `Require all granted`.
+    /// What `<Directory "/">` contains, by default `Options FollowSymLinks`, `AllowOverride None`
+    /// and `Require all granted`.
     pub fn root_section(mut self, text: &str) -> Self {
         self.config.root_section = text.into();
         self
@@ -105,22 +107,23 @@ impl Builder {
         self
     }
 
-    /// Adds to the configuration. `{root}` is replaced by [`root`](Self::root), `{port}` by the port; `{port2}`, `{port3}`
-    /// and so on are further ports, on which the server then listens, too.
+    /// Adds to the configuration. `{root}` is replaced by [`root`](Self::root), `{port}` by the
+    /// port; `{port2}`, `{port3}` and so on are further ports, on which the server then listens,
+    /// too.
     pub fn config(mut self, text: &str) -> Self {
         self.config.text += text;
         self.config.text += "\n";
         self
     }
 
-    /// Expects lines with this text in the error log: they may be warnings or worse. Other such lines fail the test when the
-    /// server is stopped or dropped.
+    /// Allows lines with this text in the error log that are warnings or worse. Other such lines
+    /// fail the test when the server is stopped or dropped.
     pub fn allow(mut self, part: &str) -> Self {
         self.allowed.push(part.into());
         self
     }
 
-    /// Lets httpd check the configuration without starting it (`httpd -t`); gives what it says.
+    /// Has httpd check the configuration without starting it (`httpd -t`). Returns httpd's output.
     ///
     /// # Errors
     ///
@@ -131,8 +134,8 @@ impl Builder {
         self.home.configtest()
     }
 
-    /// Lets httpd check the configuration and tell what the name of a dump asks for (`httpd -t -D <name>`); gives what it
-    /// says.
+    /// Has httpd check the configuration and print a dump (`httpd -t -D <name>`). Returns httpd's
+    /// output.
     ///
     /// # Errors
     ///
@@ -147,7 +150,7 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// When it does not start; the message has httpd's words.
+    /// When it does not start, with httpd's output.
     #[track_caller]
     pub fn start(self) -> Server {
         self.try_start().unwrap_or_else(|error| panic!("{error}"))
@@ -157,7 +160,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// When httpd ends instead, with what it said.
+    /// When httpd ends instead, with its output.
     ///
     /// # Panics
     ///
@@ -185,7 +188,7 @@ impl Builder {
     fn launch(&self) -> (Group, Vec<u16>) {
         let ports = free_ports(self.config.ports());
         self.home.configure(&self.config, &ports);
-        // What httpd says before it opens its log goes to the same file.
+        // httpd's output from before it opens its log goes to the same file.
         let output = OpenOptions::new()
             .create(true)
             .append(true)

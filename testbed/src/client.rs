@@ -1,6 +1,7 @@
 //! Asking a server: blocking, over HTTP/1.1 and HTTP/2.
 //!
-//! The connections themselves live in a background thread, so one that the server closes is known to be closed at once.
+//! The connections themselves live in a background thread, so one that the server closes is known
+//! to be closed at once.
 
 use std::error::Error;
 use std::fmt;
@@ -63,7 +64,7 @@ impl Endpoint {
         block_on(async {
             let stream = self.stream().await?;
             let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
-            // How a connection ended, its requests tell.
+            // The connection's requests report how it ended.
             tokio::spawn(driver);
             Ok(Connection {
                 sender,
@@ -72,7 +73,8 @@ impl Endpoint {
         })
     }
 
-    /// Opens an HTTP/2 connection without TLS (h2c with prior knowledge; the server needs mod_http2 and `Protocols h2c`).
+    /// Opens an HTTP/2 connection without TLS (h2c with prior knowledge; the server needs mod_http2
+    /// and `Protocols h2c`).
     ///
     /// # Panics
     ///
@@ -185,16 +187,17 @@ impl Connection {
         self.request("GET", path, &[])
     }
 
-    /// Sends a request without a body and waits for the whole response. Host is "localhost" unless among the `headers`.
+    /// Sends a request without a body and waits for the whole response. Host is "localhost" unless
+    /// among the `headers`.
     ///
     /// # Errors
     ///
-    /// [`ClientError::Closed`] when the server closed the connection instead of answering, as it may between any two
-    /// requests; else whatever went wrong.
+    /// [`ClientError::Closed`] when the server closed the connection instead of answering, as it
+    /// may between any two requests; else whatever went wrong.
     ///
     /// # Panics
     ///
-    /// When the arguments are no HTTP.
+    /// When the arguments are not HTTP.
     pub fn request(
         &mut self,
         method: &str,
@@ -226,7 +229,8 @@ impl Connection {
     }
 }
 
-/// An HTTP/2 connection. Its clones are the same connection: streams run side by side, also from several threads.
+/// An HTTP/2 connection. Its clones are the same connection: streams run side by side, also from
+/// several threads.
 #[derive(Clone, Debug)]
 pub struct H2Connection {
     sender: http2::SendRequest<Empty<Bytes>>,
@@ -250,7 +254,7 @@ impl H2Connection {
     ///
     /// # Panics
     ///
-    /// When the arguments are no HTTP.
+    /// When the arguments are not HTTP.
     pub fn request(
         &self,
         method: &str,
@@ -262,7 +266,8 @@ impl H2Connection {
         block_on(stream(&mut sender, request))
     }
 
-    /// Gets all `paths` at the same time, each on a stream of its own; results in the order of `paths`.
+    /// Gets all `paths` at the same time, each on a stream of its own; results in the order of
+    /// `paths`.
     pub fn get_all(&self, paths: &[&str]) -> Vec<Result<Response, ClientError>> {
         let streams: Vec<_> = paths
             .iter()
@@ -284,8 +289,9 @@ impl H2Connection {
     }
 }
 
-/// Behaves as a browser: keeps its connection, opens another when the server closed it, and sends a request again only if
-/// the connection had been in use before and was closed instead of an answer, which is no failure (RFC 9110, section 9.2.2).
+/// Behaves as a browser: keeps its connection, and opens another when the server closed it. If the
+/// server closed a connection that had been in use instead of answering, the client sends the
+/// request again (RFC 9110, section 9.2.2).
 #[derive(Debug)]
 pub struct Client {
     endpoint: Endpoint,
@@ -311,7 +317,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// When the arguments are no HTTP.
+    /// When the arguments are not HTTP.
     pub fn request(
         &mut self,
         method: &str,
@@ -388,7 +394,7 @@ impl Response {
         })
     }
 
-    /// The body as text; what is no UTF-8 is replaced.
+    /// The body as text, with replacements for what is not UTF-8.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -404,8 +410,8 @@ impl Response {
 pub enum ClientError {
     /// No connection to the server.
     Connect(io::Error),
-    /// The server closed the connection, or takes no more requests on it, and has not begun to answer: the request may be
-    /// sent again on another.
+    /// The server closed the connection, or takes no more requests on it, and has not begun to
+    /// answer: the request may be sent again on another.
     Closed,
     /// No whole response within [`LIMIT`](crate::LIMIT).
     Timeout,
@@ -457,7 +463,7 @@ fn is_reset(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// An HTTP/2 server that takes no further streams says which ones it has not begun: these.
+/// Whether this is a stream that the server has not begun, and will not.
 fn is_refused(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref().is_some_and(|error: &h2::Error| {
         let goes_away = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);

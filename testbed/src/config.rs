@@ -16,7 +16,7 @@ const BASE_MODULES: [&str; 7] = [
     "setenvif",
 ];
 
-/// Grants everything: what a test is not about must not be in its way.
+/// Grants everything, unless the test is about access.
 const ROOT_SECTION: &str = "Options FollowSymLinks\nAllowOverride None\nRequire all granted\n";
 
 /// The few types that the tests serve: the system's own list may not be installed.

@@ -11,8 +11,9 @@ use crate::installation::user_and_group;
 use crate::releases::{make_dir, write_file};
 use crate::wait::{LIMIT, wait_until};
 
-/// A PHP-FPM that listens on the socket `{root}/fpm/socket` until it is dropped, which also checks its log: a warning or
-/// worse, as PHP's own are, is a panic. It has to be dropped before the server in whose directory it lives.
+/// A PHP-FPM that listens on the socket `{root}/fpm/socket` until it is dropped. Dropping it checks
+/// its log: a warning or worse, also one of PHP's, is a panic. Drop it before the server in whose
+/// directory it lives.
 #[derive(Debug)]
 pub struct PhpFpm {
     group: Group,
@@ -20,8 +21,8 @@ pub struct PhpFpm {
 }
 
 impl PhpFpm {
-    /// Starts PHP-FPM in `root`, a server's directory, and waits until it serves. `settings` are lines of its pool's
-    /// configuration, such as `php_admin_value[opcache.enable] = 1`.
+    /// Starts PHP-FPM in `root`, a server's directory, and waits until it serves. `settings` are
+    /// lines of its pool's configuration, such as `php_admin_value[opcache.enable] = 1`.
     ///
     /// # Panics
     ///
@@ -79,7 +80,7 @@ impl PhpFpm {
 impl Drop for PhpFpm {
     fn drop(&mut self) {
         if thread::panicking() {
-            // The test has failed already: show what may explain it, if it is still there.
+            // The test has failed already. This may explain it, if it is still there.
             eprintln!(
                 "PHP-FPM's log:\n{}",
                 fs::read_to_string(&self.log).unwrap_or_default()

@@ -13,8 +13,8 @@ use rustix::process::{
 
 use crate::wait::{LIMIT, holds_within};
 
-/// Ends process group `$1` and deletes directory `$2` once standard input ends, that is when this process has died without
-/// doing so itself: by a signal, Ctrl-C for one.
+/// Ends process group `$1` and deletes directory `$2` once standard input ends. That is when this
+/// process has died without doing so itself, as by Ctrl-C.
 const GUARD: &str = r#"
 read -r _
 kill -TERM "-$1"
@@ -85,11 +85,13 @@ impl Group {
         }
     }
 
-    /// The leader's exit status, once it has ended; then no other process of the group is left running.
+    /// The leader's exit status, once it has ended; then no other process of the group is left
+    /// running.
     pub(crate) fn exit_status(&self) -> io::Result<Option<ExitStatus>> {
         let mut leader = self.leader();
         if leader.status.is_none() {
-            // Not reaped yet, so the group's number cannot have been given to others when the rest is killed.
+            // Not reaped yet, so the group's number cannot have been given to others when the rest
+            // is killed.
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
             if waitid(WaitId::Pid(self.pid), options)?.is_some() {
                 kill_process_group(self.pid, Signal::KILL)?;
@@ -109,7 +111,8 @@ impl Group {
         result
     }
 
-    /// Tells the leader to end, by `signal`. Returns its exit status, or nothing if it does not end within [`LIMIT`].
+    /// Tells the leader to end, by `signal`. Returns its exit status, or nothing if it does not end
+    /// within [`LIMIT`].
     pub(crate) fn stop(&self, signal: Signal) -> io::Result<Option<ExitStatus>> {
         // httpd forgets a signal that comes when it is about to restart.
         const AGAIN_AFTER: Duration = Duration::from_secs(15);
@@ -123,7 +126,8 @@ impl Group {
         Ok(None)
     }
 
-    /// Ends the group, by TERM if that helps within [`LIMIT`], else by KILL. Says whether TERM was enough.
+    /// Ends the group, by TERM if that helps within [`LIMIT`], else by KILL. Returns whether TERM
+    /// was enough.
     pub(crate) fn end(&self) -> io::Result<bool> {
         if self.stop(Signal::TERM)?.is_some() {
             return Ok(true);

@@ -60,7 +60,8 @@ impl Installation {
         Some(load_module(&identifier, &file))
     }
 
-    /// mod_php's file carries PHP's version (`libphp8.2.so`), and so did its identifier before PHP 8.
+    /// mod_php's file carries PHP's version (`libphp8.2.so`), and so did its identifier before PHP
+    /// 8.
     fn php(&self) -> (String, String) {
         let file = fs::read_dir(&self.modules)
             .into_iter()
@@ -92,8 +93,8 @@ pub(crate) fn load_module(identifier: &str, file: &Path) -> String {
     format!("LoadModule {identifier} \"{}\"\n", file.display())
 }
 
-/// The `User` and `Group` lines, which only root may have: the distribution's own user, so that files are read as in real
-/// life. Empty for everybody else.
+/// The `User` and `Group` lines, which only root may have: the distribution's own user, so that
+/// files are read as in real life. Empty for everybody else.
 pub(crate) fn user_and_group() -> String {
     if !rustix::process::geteuid().is_root() {
         return String::new();

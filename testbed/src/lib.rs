@@ -17,9 +17,10 @@
 //! server.stop();
 //! ```
 //!
-//! Everything blocks, and what goes wrong panics with its reason, as tests want it; where a caller may want to go on, the
-//! method returns a `Result`. When a [`Server`] is stopped or dropped, its error log is checked: an unexpected warning or
-//! worse is a panic ([`Builder::allow`]). Nothing is left behind, even if the test process is killed.
+//! Everything blocks. Failures panic with their reason, as tests want it, but for methods whose
+//! callers may want to go on: those return a `Result`. When a [`Server`] is stopped or dropped, its
+//! error log is checked: an unexpected warning or worse is a panic ([`Builder::allow`]). Nothing is
+//! left behind, even if the test process is killed.
 
 mod background;
 mod builder;

@@ -18,22 +18,26 @@ const FAULTS: [&str; 6] = [
     "Aborted",
 ];
 
-/// What httpd itself logs at warning or worse, depending on how busy the machine is. None of it costs a request.
+/// What httpd itself logs at warning or worse, depending on how busy the machine is. None of it
+/// costs a request.
 const TIMING: [&str; 15] = [
     // The pool cannot grow: its size is fixed on purpose. (Prefork, worker, event.)
     "AH00161:", "AH00286:", "AH00287:", "AH00288:", "AH00484:", "AH00485:", "AH03490:", "AH10159:",
-    // A child has not ended 3, 5 or 7 seconds after it was told to. One of event in a thousand takes that long, even if the
-    // machine is idle.
+    // A child has not ended 3, 5 or 7 seconds after it was told to. One of event in a thousand
+    // takes that long, even if the machine is idle.
     "AH00045:",
-    // The listener thread of a child that ends does not get the processor for 5 seconds. (Worker, event.)
+    // The listener thread of a child that ends does not get the processor for 5 seconds. (Worker,
+    // event.)
     "AH00276:", "AH00475:",
-    // The parent knows some old generations only, and not every child of those. (All, prefork, worker, event.)
+    // The parent knows some old generations only, and not every child of those. (All, prefork,
+    // worker, event.)
     "AH00546:", "AH00167:", "AH00291:", "AH00488:",
 ];
 
 /// What httpd logs while its children end at once (TERM, HUP).
 const ENDING: [&str; 4] = [
-    // The main thread of a child takes away what the child's other threads are using: sockets, pollsets, queues.
+    // The main thread of a child takes away what the child's other threads are using: sockets,
+    // pollsets, queues.
     "[mpm_",
     // A child has not ended after 9 seconds and is killed, or has not even then after 10.
     "AH00046:",
@@ -41,8 +45,9 @@ const ENDING: [&str; 4] = [
     "exit signal Killed (9)",
 ];
 
-/// A bug of stock httpd: a child of event that ends while it closes a connection, keeps it for its next request, or has more
-/// to write. The log has them before the parent says that it was told to end.
+/// A bug of stock httpd: a child of event that ends while it closes a connection, keeps it for its
+/// next request, or has more to write. The log has them before the parent says that it was told to
+/// end.
 const CLOSING: [&str; 4] = [
     "(9)Bad file descriptor: AH03092:",
     "(9)Bad file descriptor: AH03093:",
@@ -83,8 +88,9 @@ impl ErrorLog {
             .collect()
     }
 
-    /// The lines of warning or worse that contain none of the `allowed` parts and are not known of httpd itself. `ends` are
-    /// numbers of lines: behind so many, `mpm`'s children were told to end at once.
+    /// The lines of warning or worse that contain none of the `allowed` parts and that httpd does
+    /// not write by itself. `ends`: how many lines there were each time that `mpm`'s children were
+    /// told to end at once.
     pub(crate) fn unexpected(&self, allowed: &[String], mpm: Mpm, ends: &[usize]) -> Vec<String> {
         let mut ending = false;
         let mut unexpected = Vec::new();
@@ -121,14 +127,15 @@ fn is_fault(line: &str) -> bool {
     !harmless || FAULTS.iter().any(|fault| line.contains(fault))
 }
 
-/// httpd's report that a child crashed, with a core dump or without. A bug of stock httpd: a child of event may crash when it
-/// ends just after a request.
+/// httpd's report that a child crashed, with a core dump or without. A bug of stock httpd: a child
+/// of event may crash when it ends just after a request.
 fn is_crash(line: &str) -> bool {
     (line.contains("AH00051:") || line.contains("AH00052:"))
         && line.contains("exit signal Segmentation fault")
 }
 
-/// The level in a line such as `[Sat Nov 21 01:49:03.457031 2026] [core:warn] [pid 11829:tid 11829] AH00111: ...`.
+/// The level in a line such as `[Sat Nov 21 01:49:03.457031 2026] [core:warn] [pid 11829:tid 11829]
+/// AH00111: ...`.
 fn level(line: &str) -> Option<&str> {
     let (time, rest) = line.strip_prefix('[')?.split_once("] [")?;
     let (tag, _) = rest.split_once(']')?;

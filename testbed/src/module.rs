@@ -11,7 +11,7 @@ pub enum Module {
     Off,
     /// The release build: the file in `REALDOC_MODULE`, else `target/release/libmod_realdoc.so`.
     On,
-    /// The build with the directives that provoke faults: the file in `REALDOC_TEST_MODULE`, else
+    /// The build with directives that provoke failures: the file in `REALDOC_TEST_MODULE`, else
     /// `target/test-hooks/libmod_realdoc.so`.
     TestHooks,
 }

@@ -33,8 +33,8 @@ impl Mpm {
 
     /// The directives for a pool that keeps its size, so that tests know which processes there are.
     pub(crate) fn pool(self, children: usize, threads: usize) -> String {
-        // As many spare ones as there are at all: one that ends is always replaced.
-        // Slots beyond the pool are for processes of an older generation that finish their requests.
+        // As many spare ones as there are at all: one that ends is always replaced. Slots beyond
+        // the pool are for processes of an older generation that finish their requests.
         let slots = 2 * children + 4;
         match self {
             Mpm::Prefork => format!(

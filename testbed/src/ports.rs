@@ -4,15 +4,17 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Below the ports that Linux gives to outgoing connections, so that no client of a test gets one of them.
+/// Below the ports that Linux gives to outgoing connections, so that no client of a test gets one
+/// of them.
 const FIRST: u32 = 10_000;
 const COUNT: u32 = 22_000;
 
 /// How far apart in that range two processes begin.
 const APART: u32 = 500;
 
-/// Returns loopback ports that nobody listens on. Each call returns other ports than those before: what a client of an
-/// earlier server still sends does not reach a later one, and servers that start at the same time do not meet.
+/// Returns loopback ports that nobody listens on. Each call returns other ports than those before:
+/// what a client of an earlier server still sends does not reach a later one, and servers that
+/// start at the same time do not meet.
 ///
 /// # Panics
 ///

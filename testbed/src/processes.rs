@@ -11,8 +11,8 @@ use procfs::process::{FDTarget, Process, all_processes};
 
 /// The children of `parent` that accept connections on one of `ports`, oldest pid first.
 ///
-/// Whoever accepts has the listening socket open. Thereby mod_cgid's daemon does not count, nor does a child that finishes
-/// its requests after a graceful restart.
+/// A child that accepts has the listening socket open. mod_cgid's daemon does not, nor does a child
+/// that finishes its requests after a graceful restart.
 pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
     let listening = all_listening(ports);
     let mut pids: Vec<u32> = children(parent)
@@ -24,7 +24,8 @@ pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
     pids
 }
 
-/// Those of `pids` that have a connection on one of `ports`: requests, or a client that may send one.
+/// Those of `pids` that have a connection on one of `ports`: requests, or a client that may send
+/// one.
 pub(crate) fn connected(pids: &[u32], ports: &[u16]) -> Vec<u32> {
     let connections = connections(ports);
     let has_one = |pid: &u32| process(*pid).is_some_and(|process| holds(&process, &connections));
@@ -90,8 +91,8 @@ fn all_listening(ports: &[u16]) -> HashSet<u64> {
 
 /// The inodes of the sockets that listen on these ports, as far as the kernel's table has them.
 ///
-/// The kernel tells of listening sockets first. Behind them may come thousands that are closed and not yet forgotten
-/// (TIME_WAIT): to read them, too, each time that somebody looks would take longer than all that a test does.
+/// The kernel lists listening sockets first. Thousands of closed ones may follow (TIME_WAIT).
+/// Reading those each time would take longer than the test.
 fn listening(ports: &[u16]) -> HashSet<u64> {
     const LISTEN: &str = "0A";
     let table = File::open("/proc/net/tcp").expect("/proc/net/tcp is readable");
@@ -135,7 +136,7 @@ fn holds(process: &Process, sockets: &HashSet<u64>) -> bool {
         Ok(mut files) => files.any(
             |file| matches!(file, Ok(file) if matches!(file.target, FDTarget::Socket(inode) if sockets.contains(&inode))),
         ),
-        // It ended, or is just ending and its files are no longer to be seen.
+        // The process has ended, or is ending and no longer shows its files.
         Err(ProcError::NotFound(_) | ProcError::PermissionDenied(_)) => false,
         Err(error) => panic!("cannot see the files of process {}: {error}", process.pid()),
     }

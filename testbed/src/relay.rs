@@ -1,4 +1,4 @@
-//! A port that leads to a Unix socket.
+//! A port in front of a Unix socket.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use crate::background::Background;
 
-/// A port of 127.0.0.1 that passes each connection on to a Unix socket, as [`PhpFpm`](crate::PhpFpm)'s, until it is dropped.
-/// Whoever connects while nobody listens there finds the connection closed.
+/// A port of 127.0.0.1 that passes each connection on to a Unix socket, as
+/// [`PhpFpm`](crate::PhpFpm)'s, until it is dropped. While nobody listens there, it closes each
+/// connection.
 #[derive(Debug)]
 pub struct Relay {
     port: u16,
@@ -18,7 +19,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Takes a port that is free; nobody has to listen on `socket` yet.
+    /// Takes a free port. Nobody has to listen on `socket` yet.
     ///
     /// # Panics
     ///

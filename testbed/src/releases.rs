@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A site as deployment tools lay it out: `releases/42`, `releases/43`, and `current`, a symlink to one of them.
+/// A site as deployment tools lay it out: `releases/42`, `releases/43`, and `current`, a symlink to
+/// one of them.
 ///
-/// Failures panic with the path's name. A clone stands for the same directory.
+/// Failures panic with the path's name. A clone means the same directory.
 #[derive(Clone, Debug)]
 pub struct Releases {
     dir: PathBuf,
@@ -22,7 +23,8 @@ impl Releases {
         Self { dir }
     }
 
-    /// Makes `releases/<name>` with these files, as (path below the release, content), and returns its path.
+    /// Makes `releases/<name>` with these files, as (path below the release, content), and returns
+    /// its path.
     ///
     /// A file whose content begins with `#!` becomes executable. Existing files are overwritten.
     #[track_caller]
@@ -48,14 +50,14 @@ impl Releases {
         fs::remove_dir_all(&release).unwrap_or_else(|error| fail("remove", &release, &error));
     }
 
-    /// Lets `current` lead to `releases/<name>`: a deploy, and a rollback just as well.
+    /// Points `current` to `releases/<name>`: a deploy, or a rollback.
     #[track_caller]
     pub fn deploy(&self, name: &str) {
         self.flip("current", format!("releases/{name}"));
     }
 
-    /// Replaces or makes the symlink `link`, below the site's directory, with `target` as its content: atomic, as
-    /// `ln -s target tmp && mv -T tmp link`.
+    /// Points the symlink `link`, below the site's directory, to `target`, in one step: as
+    /// `ln -s target tmp && mv -T tmp link` does.
     #[track_caller]
     pub fn flip(&self, link: &str, target: impl AsRef<Path>) {
         static FLIPS: AtomicUsize = AtomicUsize::new(0);

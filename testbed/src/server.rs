@@ -142,9 +142,10 @@ impl Server {
     }
 }
 
-/// Restarts and the end. Each of these panics when what it waits for does not come.
+/// Restarts and the end. Each of these panics when it waits in vain.
 impl Server {
-    /// Replaces what [`Builder::config`](crate::Builder::config) gave, for the next restart. The ports stay: no new one can be named.
+    /// Replaces what [`Builder::config`](crate::Builder::config) gave, for the next restart. The
+    /// ports stay: no new one can be named.
     ///
     /// # Panics
     ///
@@ -157,7 +158,8 @@ impl Server {
         self.home.configure(&config, &self.ports);
     }
 
-    /// Lets httpd check the configuration file as it is now; gives what it says. `apachectl graceful` does this first.
+    /// Has httpd check the configuration file as it is now, as `apachectl graceful` does first.
+    /// Returns httpd's output.
     ///
     /// # Errors
     ///
@@ -166,38 +168,40 @@ impl Server {
         self.home.configtest()
     }
 
-    /// Does what `apachectl <command>` does (`httpd -k <command>`): for "graceful" and "restart" httpd first reads the
-    /// configuration file as it is now, and sends the signal only if it likes it. Does not wait for what comes of it.
+    /// Does what `apachectl <command>` does (`httpd -k <command>`). For "graceful" and "restart"
+    /// httpd first reads the configuration file as it is now, and sends the signal only if the file
+    /// is good. Does not wait for the restart.
     ///
     /// # Errors
     ///
-    /// When httpd refuses, with what it said.
+    /// When httpd refuses, with its output.
     pub fn apachectl(&self, command: &str) -> Result<String, ConfigError> {
         self.home.run(&["-k", command])
     }
 
-    /// Restarts gracefully (USR1): requests in progress are finished by their old process. Returns when the new generation
-    /// serves, no process of the old one takes new connections, and only those that still have a client keep a new one from
-    /// its place. At httpd's own pace that may take seconds.
+    /// Restarts gracefully (USR1): the old processes finish their requests. Returns when the new
+    /// generation serves and no old process takes new connections. An old process that still has a
+    /// client may hold a new one's place. httpd may take seconds for that.
     #[track_caller]
     pub fn graceful(&self) {
         self.renew(Signal::USR1);
     }
 
-    /// Asks for a graceful restart (USR1), as [`graceful`](Self::graceful), but does not wait for it.
+    /// Asks for a graceful restart (USR1), as [`graceful`](Self::graceful), but does not wait for
+    /// it.
     #[track_caller]
     pub fn begin_graceful(&self) {
         self.signal(Signal::USR1);
     }
 
-    /// Restarts (HUP): requests in progress are broken off. Returns when the new generation serves.
+    /// Restarts (HUP): httpd breaks off its requests. Returns when the new generation serves.
     #[track_caller]
     pub fn restart(&self) {
         self.renew(Signal::HUP);
     }
 
-    /// Stops gracefully (WINCH): requests in progress are finished. Returns when httpd has ended; a child process waits for
-    /// its idle keep-alive connections, too, on prefork and worker.
+    /// Stops gracefully (WINCH): httpd finishes its requests. Returns when it has ended. On prefork
+    /// and worker a child also waits for its idle keep-alive connections.
     #[track_caller]
     pub fn graceful_stop(&self) -> ExitStatus {
         self.shut_down(Signal::WINCH)
@@ -213,7 +217,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// When the log has an unexpected warning or worse, or the server did not live until told to end.
+    /// When the log has an unexpected warning or worse, or the server did not live until told to
+    /// end.
     #[track_caller]
     pub fn stop(mut self) {
         self.finish();
@@ -314,7 +319,8 @@ impl Server {
         processes::descriptors(pid).unwrap_or_else(|| panic!("there is no process {pid}"))
     }
 
-    /// Whether a process of the server has read all that was sent so far from `client`, a connection's other end.
+    /// Whether a process of the server has read all that was sent so far from `client`, a
+    /// connection's other end.
     pub fn has_read(&self, client: SocketAddr) -> bool {
         processes::has_read(&self.ports, client)
     }
@@ -327,7 +333,7 @@ impl Server {
     }
 }
 
-/// Its error log, in which httpd also writes what it says before it has one.
+/// Its error log, with httpd's output from before it opened the log.
 impl Server {
     /// All of it.
     pub fn error_log(&self) -> String {
@@ -364,8 +370,8 @@ impl Server {
             .push(part.into());
     }
 
-    /// The lines so far that fail the test: warnings and worse, crashes, panics, and what is not in httpd's format, without
-    /// those that are allowed or that httpd itself writes when it is slow.
+    /// The lines so far that fail the test: warnings and worse, crashes, panics, and what is not in
+    /// httpd's format, without those that are allowed or that httpd itself writes when it is slow.
     pub fn unexpected_lines(&self) -> Vec<String> {
         let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -382,7 +388,7 @@ impl Server {
         assert!(problems.is_empty(), "{problems}");
     }
 
-    /// Ends the server if it has not ended, and says what was wrong with its life.
+    /// Ends the server if it has not ended. Returns what was wrong with its life.
     fn end(&self) -> String {
         let mut problems = String::new();
         match self.exit_status() {
@@ -414,7 +420,7 @@ impl Drop for Server {
             return;
         }
         if thread::panicking() {
-            // The test has failed already: show what may explain it.
+            // The test has failed already. This may explain it.
             let problems = self.end();
             eprintln!("{problems}\nthe error log's end:\n{}", self.log.tail());
         } else {

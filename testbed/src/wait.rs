@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// How long to wait for what should happen at once: long enough for a busy machine.
+/// How long to wait for something that should happen at once. It is long enough for a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Waits until `condition` holds.

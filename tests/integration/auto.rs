@@ -9,7 +9,8 @@ enum Mode {
     Target,
 }
 
-/// Above the releases, and not above the link: what is read for requests that run in a release by its real name.
+/// Above the releases, and not above the link: what is read for requests that run in a release by
+/// its real name.
 const ABOVE_RELEASES: &str = "Header always set X-Mode Target";
 
 /// Overrides nothing in the sections to come, and lets the file above be read.
@@ -22,7 +23,8 @@ Require all granted
 /// Grants nothing and denies nothing: which sections there are is what counts.
 const NOTHING: &str = "SetEnv x y";
 
-/// A server with virtual hosts of these names and further configurations, each with the docroot `{root}/app/current/web`.
+/// A server with virtual hosts of these names and further configurations, each with the docroot
+/// `{root}/app/current/web`.
 fn start(log_level: &str, config: &str, hosts: &[(String, String)]) -> (Server, Releases) {
     let setup = Server::builder(Mpm::Event)
         .module(Module::On)
@@ -80,8 +82,9 @@ fn section(kind: &str, path: &str) -> String {
     format!("<{kind} \"{{root}}{path}\">\n{NOTHING}\n</{name}>\n")
 }
 
-/// What `Auto` chooses for a virtual host by its sections: the link's name if one of them applies to the docroot, or to
-/// what is below the link, by that name; else the release's, if one names something beside the link.
+/// What `Auto` chooses for a virtual host by its sections: the link's name if one of them applies
+/// to the docroot, or to what is below the link, by that name; else the release's, if one names
+/// something beside the link.
 #[test]
 fn auto_goes_by_the_sections() {
     use Mode::{Link, Target};
@@ -176,7 +179,8 @@ fn auto_goes_by_the_sections() {
     check_auto(&cases);
 }
 
-/// A regex that matches only what is below the docroot counts, too: what it denies there must not be granted.
+/// A regex that matches only what is below the docroot counts, too: what it denies there must not
+/// be granted.
 #[test]
 fn auto_sees_a_regex_below_the_docroot() {
     let by_release = section("Directory", "/app/releases");
@@ -191,7 +195,8 @@ fn auto_sees_a_regex_below_the_docroot() {
     check_auto(&[(Mode::Target, below_release)]);
 }
 
-/// A regex that matches only what is below the release does not apply by the link's name, and the start says so.
+/// A regex that matches only what is below the release does not apply by the link's name, and the
+/// start says so.
 #[test]
 fn the_start_tells_of_a_regex_below_the_release() {
     let regex = "/app/releases/[0-9]+/web/private";
@@ -219,8 +224,8 @@ fn check_auto(cases: &[(Mode, String)]) {
     }
 }
 
-/// The word said last holds, a virtual host's over the server's, both ways; the server's sections count in each virtual
-/// host.
+/// The word said last holds, a virtual host's over the server's, both ways; the server's sections
+/// count in each virtual host.
 #[test]
 fn a_word_overrides_the_choice() {
     use Mode::{Link, Target};
@@ -300,7 +305,8 @@ fn each_mode_has_the_sections_of_its_name() {
     assert_eq!(status("target-by-target"), 403);
 }
 
-/// The choice and the section that decided are logged at start, once for virtual hosts that are alike.
+/// The choice and the section that decided are logged at start, once for virtual hosts that are
+/// alike.
 #[test]
 fn the_start_logs_the_choice() {
     let cases = [
@@ -342,7 +348,8 @@ fn the_start_logs_the_choice() {
     }
 }
 
-/// A site whose configuration is that of the whole server; a request for `/part.txt` shows the mode.
+/// A site whose configuration is that of the whole server; a request for `/part.txt` shows the
+/// mode.
 fn start_whole(root_section: &str, config: &str, flip_to: Option<&str>) -> (Server, Releases) {
     let setup = Server::builder(Mpm::Event)
         .module(Module::On)
@@ -403,8 +410,8 @@ fn configurations_for_the_original() {
     }
 }
 
-/// Releases that do not lie beside the link are not looked for: the link would have to be followed. The first request
-/// says what to write.
+/// Releases that do not lie beside the link are not looked for: the link would have to be followed.
+/// The first request says what to write.
 #[test]
 fn releases_elsewhere_need_a_word() {
     let closed = "Options FollowSymLinks\nRequire all denied";
@@ -450,8 +457,9 @@ fn the_link_does_not_choose() {
     server.stop();
 }
 
-/// Where `Auto` has chosen the release's name, `SymLinksIfOwnerMatch` by the link's name stays in force, as without the
-/// module. `Options None`, which the README of the original told to write, goes on to follow the link.
+/// Where `Auto` has chosen the release's name, `SymLinksIfOwnerMatch` by the link's name stays in
+/// force, as without the module. `Options None`, which the README of the original told to write,
+/// goes on to follow the link.
 #[test]
 fn owners_must_match_where_auto_chose_the_release() {
     let is_root = std::fs::metadata("/proc/self")

@@ -1,4 +1,5 @@
-//! The link does not resolve: at the start, while the server runs, for a moment in the middle of a deploy.
+//! The link does not resolve: at the start, while the server runs, for a moment in the middle of a
+//! deploy.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -46,7 +47,8 @@ const FAULTS: [Fault; 5] = [
         name: "forbidden",
         words: "Permission denied",
         passing: false,
-        // Root's children run as another user; everybody else's, as the owner, have no permission either.
+        // Root's children run as another user; everybody else's, as the owner, have no permission
+        // either.
         cause: |site| set_mode(site, 0o000),
     },
     Fault {
@@ -121,7 +123,8 @@ impl Sites {
     }
 }
 
-/// A directory whose name is too long for the system, though it can be reached through `end` in the returned one.
+/// A directory whose name is too long for the system, though it can be reached through `end` in the
+/// returned one.
 fn deep_directory(site: &Releases) -> PathBuf {
     let deep = |base: &str| {
         let component = base.repeat(200);
@@ -141,7 +144,8 @@ fn deep_directory(site: &Releases) -> PathBuf {
     first
 }
 
-/// Asks the virtual host `name`; gives status and body. Error pages do not count: they name the URL.
+/// Asks the virtual host `name`; gives status and body. Error pages do not count: they name the
+/// URL.
 fn ask(endpoint: Endpoint, name: &str) -> (u16, String) {
     let response = endpoint.request("GET", "/index.html", &[("Host", name)]);
     let text = if response.status == 200 {
@@ -206,8 +210,8 @@ fn recovers(server: &Server, fault: &Fault) {
 }
 
 each_mpm!(from_the_start);
-/// The server starts and answers as httpd without the module; another virtual host does not notice; a hundred requests
-/// are one line in the log; after the repair no restart is needed.
+/// The server starts and answers as httpd without the module; another virtual host does not notice;
+/// a hundred requests are one line in the log; after the repair no restart is needed.
 fn from_the_start(mpm: Mpm) {
     let stock = stock_answers(mpm);
     let (setup, sites) = prepare(mpm, Module::On);
@@ -230,8 +234,8 @@ fn from_the_start(mpm: Mpm) {
 }
 
 each_mpm!(while_running);
-/// The same, except that the last good target serves where a deploy in progress may be the cause, for as long as it is
-/// there.
+/// The same, except that the last good target serves where a deploy in progress may be the cause,
+/// for as long as it is there.
 fn while_running(mpm: Mpm) {
     let stock = stock_answers(mpm);
     let (setup, sites) = prepare(mpm, Module::On);
@@ -303,8 +307,9 @@ fn the_grace_runs_out(mpm: Mpm) {
 }
 
 each_mpm!(missing_for_a_moment);
-/// `rm current`, and a few requests later `ln -s`, ten times under load: no request fails or gets a wrong release, and the log has
-/// at most one error a process and minute. Without the module requests fail.
+/// `rm current`, and a few requests later `ln -s`, ten times under load: no request fails or gets a
+/// wrong release, and the log has at most one error a process and minute. Without the module
+/// requests fail.
 fn missing_for_a_moment(mpm: Mpm) {
     let start = Instant::now();
     let (wrong, told) = with_gaps(mpm, Module::On, 10);
@@ -352,7 +357,8 @@ fn with_gaps(mpm: Mpm, module: Module, deploys: usize) -> (Vec<String>, Vec<Stri
     }
     let traffic = Traffic::start(server.on(1), CLIENTS, "/");
     for release in 1..=deploys {
-        // Whoever has not seen the release before this one by now would go on with an even older one.
+        // Whoever has not seen the release before this one by now would go on with an even older
+        // one.
         traffic.wait_for(2);
         site.break_link("current");
         traffic.wait_for(2);

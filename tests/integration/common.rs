@@ -27,8 +27,8 @@ pub(crate) fn command() -> PathBuf {
     })
 }
 
-/// Where scripts wait in the middle of a request until the test lets them go on: what is to happen meanwhile, happens
-/// exactly then.
+/// Where scripts wait in the middle of a request until the test lets them go on: what is to happen
+/// meanwhile, happens exactly then.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate {
     dir: PathBuf,
@@ -49,7 +49,8 @@ impl Gate {
         self.dir.to_str().expect("it is text")
     }
 
-    /// The shell command that waits at the gate. It also ends when the server's directory is deleted.
+    /// The shell command that waits at the gate. It also ends when the server's directory is
+    /// deleted.
     pub(crate) fn command(&self) -> String {
         let dir = self.dir.display();
         format!(
@@ -152,8 +153,8 @@ pub(crate) fn side_by_side<T: Send>(run: impl Fn(Module) -> T + Sync) -> [T; 2] 
     })
 }
 
-/// Starts a server with a site at `{root}/app`, of which release "42" is deployed and "43" is there.
-/// `create` makes a release, whose scripts may wait at the gate.
+/// Starts a server with a site at `{root}/app`, of which release "42" is deployed and "43" is
+/// there. `create` makes a release, whose scripts may wait at the gate.
 pub(crate) fn start_site(
     setup: Builder,
     create: impl Fn(&Builder, &Releases, &str, &Gate),
@@ -179,8 +180,9 @@ pub(crate) fn variable<'a>(response: &'a Response, name: &str) -> &'a str {
         .unwrap_or_else(|| panic!("no variable {name} ({}):\n{text}", response.status))
 }
 
-/// Sends requests until every child has looked at the docroot, a while apart from each other; gives a connection to each.
-/// (On prefork whoever holds a connection takes no other, so the next request is another child's.)
+/// Sends requests until every child has looked at the docroot, a while apart from each other; gives
+/// a connection to each. (On prefork whoever holds a connection takes no other, so the next request
+/// is another child's.)
 pub(crate) fn warm_up(server: &Server, apart: Duration) -> Vec<Connection> {
     let mut connections = Vec::new();
     let mut cold = server.children();

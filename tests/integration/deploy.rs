@@ -1,4 +1,5 @@
-//! The command `realdoc` on a site that httpd serves; what it does to directories is tested in `cli`.
+//! The command `realdoc` on a site that httpd serves; what it does to directories is tested in
+//! `cli`.
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -44,8 +45,8 @@ fn deploy(site: &Releases, release: &str, options: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Deploys under load: every answer is of one release, of none before one that was seen already, and none fails, also when
-/// old releases go.
+/// Deploys under load: every answer is of one release, of none before one that was seen already,
+/// and none fails, also when old releases go.
 #[test]
 fn under_load() {
     const CLIENTS: usize = 8;
@@ -90,7 +91,8 @@ fn under_load() {
     assert!(returned.is_empty(), "{returned:#?}");
 }
 
-/// `realdoc status` reads what the module writes, and says whether the server serves what the link says.
+/// `realdoc status` reads what the module writes, and says whether the server serves what the link
+/// says.
 #[test]
 fn what_the_server_serves() {
     let setup = Server::builder(Mpm::Event);

@@ -1,9 +1,10 @@
-//! The same requests to stock httpd and to mod_realdoc, on one tree, with one configuration that holds about everything
-//! that sections and paths can say. What the module answers is what stock answers: by the links' names with
-//! `RealdocSections Link`, by the real paths with `RealdocSections Target`.
+//! The same requests to stock httpd and to mod_realdoc, on one tree, with one configuration that
+//! holds about everything that sections and paths can say. What the module answers is what stock
+//! answers: by the links' names with `RealdocSections Link`, by the real paths with
+//! `RealdocSections Target`.
 //!
-//! The site is in the folder `differential`: `tree.txt`, `site.conf` and `requests.txt`, and for mod_php, where it is,
-//! `php.conf` and `php-requests.txt`.
+//! The site is in the folder `differential`: `tree.txt`, `site.conf` and `requests.txt`, and for
+//! mod_php, where it is, `php.conf` and `php-requests.txt`.
 
 mod answer;
 mod difference;
@@ -48,7 +49,8 @@ const MODULES: [&str; 16] = [
     "speling",
 ];
 
-/// What is logged at warning or worse when something is refused, and by the module for sections of the target's name.
+/// What is logged at warning or worse when something is refused, and by the module for sections of
+/// the target's name.
 const REFUSALS: [&str; 18] = [
     "[access_compat:error]",
     "[auth_basic:error]",
@@ -70,7 +72,8 @@ const REFUSALS: [&str; 18] = [
     "RD20:",
 ];
 
-/// How often stock httpd has to answer so by the links' names, or the requests do not show what they are for.
+/// How often stock httpd has to answer so by the links' names, or the requests do not show what
+/// they are for.
 const SPREAD: [(u16, usize); 12] = [
     (200, 150),
     (206, 4),
@@ -124,7 +127,8 @@ fn everything_is_answered_as_by_stock_httpd(mpm: Mpm) {
     assert_spread(&by_links);
     let link_mode_differs = compare(&requests, &by_links, &link_mode);
     let mut target_mode_differs = compare(&requests, &by_real_paths, &target_mode);
-    // docs/limitations.md: a rule that takes the link's name from a variable does not find the document root.
+    // docs/limitations.md: a rule that takes the link's name from a variable does not find the
+    // document root.
     target_mode_differs.retain(|difference| {
         difference.kind == Kind::Wider || !difference.request.path.starts_with("/by-variable/")
     });
@@ -135,8 +139,8 @@ fn everything_is_answered_as_by_stock_httpd(mpm: Mpm) {
         report("RealdocSections Target", &requests, &target_mode_differs),
     );
 
-    // The controls. The sections of the target's name alone, as with the original module, serve what is protected by the
-    // link's name; and each mode is found out by the other's reference.
+    // The controls. The sections of the target's name alone, as with the original module, serve
+    // what is protected by the link's name; and each mode is found out by the other's reference.
     let control = compare(&requests, &by_links, &target_mode);
     let is_wider = |difference: &&Difference<'_>| difference.kind == Kind::Wider;
     assert!(control.iter().filter(is_wider).count() >= WIDER_IN_CONTROL);

@@ -93,7 +93,8 @@ const BAD_TIMES: [&str; 12] = [
     "2sec",
 ];
 
-/// No value, an empty one and too many stop configtest; httpd adds our words on what the directive takes.
+/// No value, an empty one and too many stop configtest; httpd adds our words on what the directive
+/// takes.
 #[test]
 fn one_argument_is_required() {
     for good in GOOD {
@@ -212,7 +213,8 @@ fn htaccess_is_the_wrong_place() {
     server.stop();
 }
 
-/// Both names for `<IfModule>` know the module: what is in the section is read, and found to be wrong.
+/// Both names for `<IfModule>` know the module: what is in the section is read, and found to be
+/// wrong.
 #[test]
 fn if_module_knows_both_names() {
     for name in ["mod_realdoc.c", "realdoc_module"] {
@@ -268,8 +270,8 @@ fn mpm_itk_is_warned_of() {
     server.stop();
 }
 
-/// `LogLevel realdoc:debug`: one line a check, with the docroot as configured and as resolved; and with the first
-/// one at info. Between checks none.
+/// `LogLevel realdoc:debug`: one line a check, with the docroot as configured and as resolved; and
+/// with the first one at info. Between checks none.
 #[test]
 fn debug_shows_each_check() {
     const REQUESTS: usize = 5;
@@ -308,7 +310,8 @@ fn warn_shows_nothing_in_normal_work() {
 }
 
 each_mpm!(a_flip_is_told_once_a_process);
-/// A flip is one line at info in each process that had served the old release, however many requests it has at once.
+/// A flip is one line at info in each process that had served the old release, however many
+/// requests it has at once.
 fn a_flip_is_told_once_a_process(mpm: Mpm) {
     let (setup, site) = site_on(mpm, "warn realdoc:debug");
     let server = setup.children(2).start();
@@ -359,8 +362,8 @@ fn told_by(server: &Server, part: &str) -> HashMap<String, usize> {
     processes
 }
 
-/// The first request logs at info that a docroot has no symlink. The start warns of a UseReadlink path that is not above
-/// the docroot; also of one that is so only by its letters.
+/// The first request logs at info that a docroot has no symlink. The start warns of a UseReadlink
+/// path that is not above the docroot; also of one that is so only by its letters.
 #[test]
 fn the_start_tells_of_docroots() {
     let setup = Server::builder(Mpm::Event)
@@ -387,8 +390,9 @@ fn the_start_tells_of_docroots() {
     server.stop();
 }
 
-/// It warns of each section that names a directory under the link, since requests run in the target: one line each, with
-/// the section, however many virtual hosts have it. A section that names a directory above both is good.
+/// It warns of each section that names a directory under the link, since requests run in the
+/// target: one line each, with the section, however many virtual hosts have it. A section that
+/// names a directory above both is good.
 #[test]
 fn the_first_request_logs_lost_sections() {
     let section = |path: &str| format!("<Directory \"{{root}}/app{path}\">\n</Directory>");

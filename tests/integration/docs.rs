@@ -1,4 +1,5 @@
-//! The documentation agrees with the module: configurations, links and directives. (The log tags: log.rs.)
+//! The documentation agrees with the module: configurations, links and directives. (The log tags:
+//! log.rs.)
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,7 +52,8 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The blocks between fences, with the language that is said of them, dedented by as much as the fence is.
+/// The blocks between fences, with the language that is said of them, dedented by as much as the
+/// fence is.
 fn blocks(page: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;
@@ -169,7 +171,8 @@ fn configurations_are_accepted() {
     assert!(configtest("Realdock On").is_err());
 }
 
-/// The reference has a heading for each directive, with the words and defaults in its table, and no other.
+/// The reference has a heading for each directive, with the words and defaults in its table, and no
+/// other.
 #[test]
 fn the_reference_has_all_directives() {
     let reference = read(&root().join("docs/mod_realdoc.md"));

@@ -1,4 +1,5 @@
-//! Another module (`exchange/mod_exchange.c`) that exchanges a request's virtual host when the pin has been taken.
+//! Another module (`exchange/mod_exchange.c`) that exchanges a request's virtual host when the pin
+//! has been taken.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -65,8 +66,8 @@ fn start(mpm: Mpm) -> Setup {
 }
 
 impl Setup {
-    /// The docroot that a script sees, directly and as a part of a page, for a request to virtual host `host`
-    /// that the module exchanges for `to`.
+    /// The docroot that a script sees, directly and as a part of a page, for a request to virtual
+    /// host `host` that the module exchanges for `to`.
     #[track_caller]
     fn docroot(&self, host: &str, to: &str) -> String {
         let root = format!("{}/", self.server.root().display());
@@ -84,7 +85,8 @@ impl Setup {
 }
 
 each_mpm!(known_hosts_are_pinned_anew);
-/// A request that goes on as another virtual host runs in that one's release, and as one that is not ours, in none.
+/// A request that goes on as another virtual host runs in that one's release, and as one that is
+/// not ours, in none.
 fn known_hosts_are_pinned_anew(mpm: Mpm) {
     let setup = start(mpm);
     for (from, to, docroot) in [
@@ -106,7 +108,8 @@ fn known_hosts_are_pinned_anew(mpm: Mpm) {
 }
 
 each_mpm!(copies_are_left_alone);
-/// A virtual host that was made for the request alone has the docroot that its maker gave it, as without the module.
+/// A virtual host that was made for the request alone has the docroot that its maker gave it, as
+/// without the module.
 fn copies_are_left_alone(mpm: Mpm) {
     let setup = start(mpm);
     let copy = setup.first.current().join("web");

@@ -1,10 +1,12 @@
-//! PHP-FPM by a path that the configuration names: what it is told of the script and of the docroot is of one release.
+//! PHP-FPM by a path that the configuration names: what it is told of the script and of the docroot
+//! is of one release.
 
 use testbed::{Builder, Module, Mpm, PhpFpm, Relay, Releases, Server};
 
 use crate::common::Gate;
 
-/// A name, and a virtual host's configuration that hands PHP files to FastCGI; `{fpm}` is PHP-FPM's port.
+/// A name, and a virtual host's configuration that hands PHP files to FastCGI; `{fpm}` is PHP-FPM's
+/// port.
 type Way = (&'static str, &'static str);
 
 const REWRITES: [Way; 2] = [
@@ -43,7 +45,8 @@ const HANDLERS: [Way; 2] = [
     ),
 ];
 
-/// httpd finds the worker of such a request, with its socket and settings, by the URL that is configured here.
+/// httpd finds the worker of such a request, with its socket and settings, by the URL that is
+/// configured here.
 const WORKERS: [Way; 4] = [
     (
         "ProxyPassMatch",
@@ -89,7 +92,8 @@ fn page(dir: &str, release: &str) -> String {
         .collect()
 }
 
-/// A server with a virtual host for each of these ways, PHP-FPM, and a site of the releases "42" and "43".
+/// A server with a virtual host for each of these ways, PHP-FPM, and a site of the releases "42"
+/// and "43".
 struct Site {
     // Dropped before the server.
     _fpm: PhpFpm,
@@ -151,7 +155,8 @@ impl Site {
     }
 }
 
-/// Whichever of these ways PHP-FPM is asked by, its variables are of the release in which the request began.
+/// Whichever of these ways PHP-FPM is asked by, its variables are of the release in which the
+/// request began.
 fn check(ways: &[Way]) {
     let configs: Vec<&str> = ways.iter().map(|(_, config)| *config).collect();
     let check = |module, expected: &str| {

@@ -8,7 +8,8 @@ use testbed::{Background, Builder, LIMIT, Module, Mpm, Releases, Server, wait_un
 
 use crate::common::{ENV, variable};
 
-/// What is asked for, as (path, status): a file, a page with a subrequest, a script, a redirect to the ErrorDocument.
+/// What is asked for, as (path, status): a file, a page with a subrequest, a script, a redirect to
+/// the ErrorDocument.
 const REQUESTS: [(&str, u16); 4] = [
     ("/a.txt", 200),
     ("/page.shtml", 200),
@@ -16,7 +17,8 @@ const REQUESTS: [(&str, u16); 4] = [
     ("/missing", 404),
 ];
 
-/// How many requests httpd makes of [`REQUESTS`], with subrequests and redirects; and how many of these it reads.
+/// How many requests httpd makes of [`REQUESTS`], with subrequests and redirects; and how many of
+/// these it reads.
 const CREATED: usize = REQUESTS.len() + 2;
 const READ: usize = REQUESTS.len() + 1;
 
@@ -78,7 +80,8 @@ fn panics_in(server: &Server, place: &str) -> usize {
 }
 
 each_mpm!(a_panic_in_a_hook);
-/// A panic in a hook of a request: the request is answered all the same, the process lives on, and the log has one line.
+/// A panic in a hook of a request: the request is answered all the same, the process lives on, and
+/// the log has one line.
 fn a_panic_in_a_hook(mpm: Mpm) {
     for (place, times) in HOOKS {
         let (setup, site) = prepare(mpm, place);
@@ -101,7 +104,8 @@ fn a_panic_in_a_hook(mpm: Mpm) {
 }
 
 each_mpm!(a_panic_before_the_walk);
-/// A panic on the way to the file's configuration: nothing is served that the link's sections could have denied.
+/// A panic on the way to the file's configuration: nothing is served that the link's sections could
+/// have denied.
 fn a_panic_before_the_walk(mpm: Mpm) {
     let place = "map_to_storage";
     let (setup, _) = prepare(mpm, place);
@@ -115,7 +119,8 @@ fn a_panic_before_the_walk(mpm: Mpm) {
     server.stop();
 }
 
-/// A panic while httpd sets the module up or clears what it had: httpd starts, serves, and restarts all the same.
+/// A panic while httpd sets the module up or clears what it had: httpd starts, serves, and restarts
+/// all the same.
 #[test]
 fn a_panic_at_the_start() {
     // A virtual host of its own configuration, so that there is something to merge.
@@ -140,8 +145,8 @@ fn a_panic_at_the_start() {
     }
 }
 
-/// A panic in a directive, or before it: configtest refuses the configuration, since it cannot be known what it would have
-/// meant; the running server goes on.
+/// A panic in a directive, or before it: configtest refuses the configuration, since it cannot be
+/// known what it would have meant; the running server goes on.
 #[test]
 fn a_panic_in_a_directive() {
     for place in ["a directive", "create_server_config"] {
@@ -158,8 +163,9 @@ fn a_panic_in_a_directive() {
 }
 
 each_mpm!(a_killed_child);
-/// A child process that is killed in the middle of its work takes no other down with it: at most the requests that it had
-/// are lost, all others are answered, and every flip is seen by all, also by those that take the places of the killed.
+/// A child process that is killed in the middle of its work takes no other down with it: at most
+/// the requests that it had are lost, all others are answered, and every flip is seen by all, also
+/// by those that take the places of the killed.
 fn a_killed_child(mpm: Mpm) {
     const CLIENTS: usize = 4;
     const CHILDREN: usize = 3;

@@ -28,7 +28,8 @@ fn ask(endpoint: Endpoint, host: &str, path: &str) -> Response {
     endpoint.request("GET", path, &[("Host", host)])
 }
 
-/// The DOCUMENT_ROOT of a script, without the server's temporary directory; the status if there is no script.
+/// The DOCUMENT_ROOT of a script, without the server's temporary directory; the status if there is
+/// no script.
 fn docroot(server: &Server, endpoint: Endpoint, host: &str) -> String {
     let response = ask(endpoint, host, "/env.cgi");
     if response.status != 200 {
@@ -40,7 +41,8 @@ fn docroot(server: &Server, endpoint: Endpoint, host: &str) -> String {
 }
 
 each_mpm!(each_virtual_host_has_its_own_docroot);
-/// By port and by name, with directives and without any; one without a DocumentRoot has the server's.
+/// By port and by name, with directives and without any; one without a DocumentRoot has the
+/// server's.
 fn each_virtual_host_has_its_own_docroot(mpm: Mpm) {
     // The port's number, the host's name, the site.
     const HOSTS: [(usize, &str, &str); 6] = [
@@ -102,7 +104,8 @@ fn each_virtual_host_has_its_own_docroot(mpm: Mpm) {
 }
 
 each_mpm!(a_virtual_host_overrides_the_server_both_ways);
-/// What a virtual host says goes over what the server says, and where it says nothing the server's holds.
+/// What a virtual host says goes over what the server says, and where it says nothing the server's
+/// holds.
 fn a_virtual_host_overrides_the_server_both_ways(mpm: Mpm) {
     let off = ["current", "current", "404"];
     let once = ["releases/42"; 3];
@@ -137,8 +140,9 @@ fn a_virtual_host_overrides_the_server_both_ways(mpm: Mpm) {
     );
 }
 
-/// Virtual hosts with these settings, under a server with settings of its own. For each the docroots that are expected: first
-/// with `current -> one -> releases/42`, then `current -> two -> releases/43`, then without `current`.
+/// Virtual hosts with these settings, under a server with settings of its own. For each the
+/// docroots that are expected: first with `current -> one -> releases/42`, then `current -> two ->
+/// releases/43`, then without `current`.
 fn check_overrides(mpm: Mpm, global: &str, hosts: &[(&str, [&str; 3])]) {
     // One child, since only a process that has looked can go on with what it has seen.
     let mut setup = Server::builder(mpm).module(Module::On).children(1).cgi();
@@ -178,8 +182,8 @@ fn check_overrides(mpm: Mpm, global: &str, hosts: &[(&str, [&str; 3])]) {
 }
 
 each_mpm!(a_broken_link_is_no_other_virtual_hosts_problem);
-/// A host whose link dangles or loops answers as httpd does without the module, until the link is repaired; the others do
-/// not notice, and the log says what is wrong, once.
+/// A host whose link dangles or loops answers as httpd does without the module, until the link is
+/// repaired; the others do not notice, and the log says what is wrong, once.
 fn a_broken_link_is_no_other_virtual_hosts_problem(mpm: Mpm) {
     let run = |module| {
         let setup = Server::builder(mpm).module(module).children(1).cgi();

@@ -128,8 +128,8 @@ impl Stage {
     }
 }
 
-/// The files are where Debian's httpd looks for them, readable by all, with the right content; a second time changes
-/// nothing; uninstalling leaves nothing.
+/// The files are where Debian's httpd looks for them, readable by all, with the right content; a
+/// second time changes nothing; uninstalling leaves nothing.
 #[test]
 fn what_is_installed_and_removed() {
     let stage = Stage::new(DEBIAN);
@@ -160,7 +160,8 @@ fn what_is_installed_and_removed() {
     }
 }
 
-/// An administrator's settings are kept by both; the new version's are put beside them for as long as they differ.
+/// An administrator's settings are kept by both; the new version's are put beside them for as long
+/// as they differ.
 #[test]
 fn settings_are_kept() {
     const NEW: &str = "etc/apache2/mods-available/realdoc.conf.new";
@@ -206,7 +207,8 @@ fn other_layouts() {
     assert_eq!(other.files(), [""; 0]);
 }
 
-/// A module that is still enabled is not removed: httpd could not start again. The lines that need the module are named.
+/// A module that is still enabled is not removed: httpd could not start again. The lines that need
+/// the module are named.
 #[test]
 fn an_enabled_module_is_not_removed() {
     let stage = Stage::new(DEBIAN);
@@ -281,8 +283,9 @@ fn what_is_installed_works() {
     server.stop();
 }
 
-/// The module gives httpd its record and nothing else that could clash with another module; and it stays mapped when httpd
-/// unloads it for a restart, since its threads' local storage would point to nowhere.
+/// The module gives httpd its record and nothing else that could clash with another module; and it
+/// stays mapped when httpd unloads it for a restart, since its threads' local storage would point
+/// to nowhere.
 #[test]
 fn the_file_exports_one_symbol_and_stays() {
     let said = |program: &str, option: &[&str]| {

@@ -47,8 +47,8 @@ fn flip(mut deploys: Deploys) -> Background<Deploys> {
     })
 }
 
-/// Lets clients ask and releases flip before `event` happens to the server, meanwhile, and after it if the server is still
-/// there; gives what the clients got, of which no answer is wrong.
+/// Lets clients ask and releases flip before `event` happens to the server, meanwhile, and after it
+/// if the server is still there; gives what the clients got, of which no answer is wrong.
 fn under_load(server: &Server, site: &Releases, event: impl FnOnce()) -> Outcome {
     let mut deploys = Deploys::of(site);
     deploys.deploy("42");
@@ -81,8 +81,8 @@ fn restarts(mpm: Mpm) {
 }
 
 each_mpm!(ends);
-/// Stopped at once (TERM) or gracefully (WINCH), the server exits cleanly and no answer is wrong; gracefully, no request is
-/// broken off either.
+/// Stopped at once (TERM) or gracefully (WINCH), the server exits cleanly and no answer is wrong;
+/// gracefully, no request is broken off either.
 fn ends(mpm: Mpm) {
     let ended = |stop: fn(&Server)| {
         let setup = prepare(mpm);
@@ -104,8 +104,8 @@ fn ends(mpm: Mpm) {
 }
 
 each_mpm!(a_bad_configuration_changes_nothing);
-/// `apachectl graceful` with a configuration that httpd refuses, for a directive of ours: the server goes on, and goes on
-/// following flips. With the configuration repaired it restarts.
+/// `apachectl graceful` with a configuration that httpd refuses, for a directive of ours: the
+/// server goes on, and goes on following flips. With the configuration repaired it restarts.
 fn a_bad_configuration_changes_nothing(mpm: Mpm) {
     const GOOD: &str = "DocumentRoot {root}/app/current/web";
     let setup = Server::builder(mpm)

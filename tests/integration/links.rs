@@ -17,8 +17,9 @@ fn prints(what: &str) -> String {
     format!("#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'; {what}\n")
 }
 
-/// What `page.shtml` of release 42 says of three places: the docroot; its `assets`, a link in each release; and `/media`, an
-/// Alias to a link elsewhere. While it waits at the gate all three links are flipped, from 42, 1 and A.
+/// What `page.shtml` of release 42 says of three places: the docroot; its `assets`, a link in each
+/// release; and `/media`, an Alias to a link elsewhere. While it waits at the gate all three links
+/// are flipped, from 42, 1 and A.
 fn places(module: Module, links: &str) -> [String; 3] {
     const URLS: [&str; 3] = ["/part.txt", "/assets/part.txt", "/media/part.txt"];
 
@@ -90,8 +91,8 @@ fn sites(setup: &Builder, urls: &[&str], gate: &Gate) -> (Releases, Releases) {
     (app, media)
 }
 
-/// `RealdocLink` pins what it names, and no more, for as long as the request lasts: a link below the docroot, which is
-/// under the docroot's link as well, and one in another tree.
+/// `RealdocLink` pins what it names, and no more, for as long as the request lasts: a link below
+/// the docroot, which is under the docroot's link as well, and one in another tree.
 #[test]
 fn named_links_are_pinned() {
     const ASSETS: &str = "{root}/app/current/web/assets";
@@ -164,8 +165,9 @@ fn a_script_behind_two_links_sees_where_they_lead() {
     }
 }
 
-/// `/var` on another disk, `current`, and `web -> public` in the release: whichever is flipped, the request stays where it
-/// began, also with what lies under the first of them but not under the others.
+/// `/var` on another disk, `current`, and `web -> public` in the release: whichever is flipped, the
+/// request stays where it began, also with what lies under the first of them but not under the
+/// others.
 #[test]
 fn each_link_on_the_docroots_path_is_pinned() {
     const URLS: [&str; 3] = ["/part.txt", "/env.cgi", "/shared/part.txt"];

@@ -17,7 +17,8 @@ const PAGE_WITH_SCRIPT: &str = "\
     <!--#include virtual=\"/a.txt\" --> <!--#include virtual=\"/script.cgi\" --> \
     <!--#include virtual=\"/dir/\" --> <!--#include virtual=\"/dir/b.txt\" -->";
 
-/// Prints its own release, the one that is found in DOCUMENT_ROOT, and with the module the one that DOCUMENT_ROOT names.
+/// Prints its own release, the one that is found in DOCUMENT_ROOT, and with the module the one that
+/// DOCUMENT_ROOT names.
 const SCRIPT: &str = "#!/bin/sh\n\
     printf 'Content-Type: text/plain\\n\\n'\n\
     read found <\"$DOCUMENT_ROOT/a.txt\"\n\
@@ -25,8 +26,8 @@ const SCRIPT: &str = "#!/bin/sh\n\
     printf 'OWN %s %s' \"$found\" \"${named#current}\"\n";
 
 each_mpm!(no_response_is_mixed_or_outdated);
-/// Clients that ask all the time, against a flip every 20 ms: each response is of one release, and never of an older one
-/// than had been sent before.
+/// Clients that ask all the time, against a flip every 20 ms: each response is of one release, and
+/// never of an older one than had been sent before.
 fn no_response_is_mixed_or_outdated(mpm: Mpm) {
     assert_eq!(wrong_responses(mpm, Module::On, 250), 0);
     assert!(wrong_responses(mpm, Module::Off, 25) > 0, "the control");

@@ -7,7 +7,8 @@ use std::{fs, thread};
 use testbed::{Module, Mpm, Releases, Server};
 
 each_mpm!(a_broken_link_is_no_flood);
-/// Thousands of requests for a broken link, as fast as they go: one line from each process, at once.
+/// Thousands of requests for a broken link, as fast as they go: one line from each process, at
+/// once.
 fn a_broken_link_is_no_flood(mpm: Mpm) {
     const CLIENTS: usize = 8;
     const REQUESTS: usize = 250;
@@ -23,7 +24,8 @@ fn a_broken_link_is_no_flood(mpm: Mpm) {
     let setup = setup.allow("RD12:").allow("AH00037:");
     let server = setup.start();
     assert_eq!(server.get("/index.html").text(), "42");
-    // It dangles: a process that has not seen the link before cannot tell a missing one from a directory.
+    // It dangles: a process that has not seen the link before cannot tell a missing one from a
+    // directory.
     site.deploy("none");
     let endpoint = server.on(1);
     thread::scope(|scope| {
@@ -47,8 +49,8 @@ fn a_broken_link_is_no_flood(mpm: Mpm) {
     server.stop();
 }
 
-/// Line feeds, escape sequences and quotes in the name of a release: one line each, at any level. (That no line of another
-/// format is in the log is checked when the server stops.)
+/// Line feeds, escape sequences and quotes in the name of a release: one line each, at any level.
+/// (That no line of another format is in the log is checked when the server stops.)
 #[test]
 fn names_cannot_forge_lines() {
     const EVIL: &str = "4\n[Sat Nov 21 08:00:00 2026] [realdoc:error] RD12: forged\r\x1b[2J\"\\";

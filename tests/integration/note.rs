@@ -1,4 +1,5 @@
-//! Which release served this? The note `realdoc-root` for log formats, and `DOCUMENT_ROOT` in a header.
+//! Which release served this? The note `realdoc-root` for log formats, and `DOCUMENT_ROOT` in a
+//! header.
 
 use testbed::{Builder, LIMIT, Module, Mpm, Releases, Server, wait_until};
 
@@ -120,7 +121,8 @@ fn names_the_resolved_docroot() {
     server.stop();
 }
 
-/// A request that is healed names the release that it was healed to; one that lost its link names none.
+/// A request that is healed names the release that it was healed to; one that lost its link names
+/// none.
 #[test]
 fn follows_a_request_that_is_healed() {
     let setup = Server::builder(Mpm::Event).module(Module::On).children(1);
@@ -148,7 +150,8 @@ fn follows_a_request_that_is_healed() {
     server.stop();
 }
 
-/// A request that runs across a flip is logged with the release that it ran in, whatever its parts do.
+/// A request that runs across a flip is logged with the release that it ran in, whatever its parts
+/// do.
 #[test]
 fn names_the_release_of_a_request_that_runs_across_a_flip() {
     let setup = Server::builder(Mpm::Event).module(Module::On).cgi();

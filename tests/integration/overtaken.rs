@@ -1,4 +1,5 @@
-//! Deploys overtake a request on its way to its file. It is answered as one that begins when they are done.
+//! Deploys overtake a request on its way to its file. It is answered as one that begins when they
+//! are done.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +49,8 @@ fn unlink(site: &Releases, name: &str) {
     fs::rename(site.release(name), site.current()).expect("both are ours");
 }
 
-/// The answer to a request for `url` that is overtaken by each of the `steps`, and to the one after it. `first` makes the site.
+/// The answer to a request for `url` that is overtaken by each of the `steps`, and to the one after
+/// it. `first` makes the site.
 fn answers(
     mpm: Mpm,
     config: &str,
@@ -111,7 +113,8 @@ fn assert_alike(
 }
 
 each_mpm!(as_often_as_it_takes);
-/// Each deploy deletes the release that the request is on its way to, or just the .htaccess file there that protects the file.
+/// Each deploy deletes the release that the request is on its way to, or just the .htaccess file
+/// there that protects the file.
 fn as_often_as_it_takes(mpm: Mpm) {
     let next = |site: &Releases, delete: fn(&Releases, &str)| {
         let previous = fs::read_link(site.current()).expect("it is there");
@@ -161,8 +164,8 @@ fn in_either_mode(mpm: Mpm) {
 }
 
 each_mpm!(two_releases_that_take_turns on event);
-/// A release is rebuilt under a name that the request has come by already. What httpd has noted of the .htaccess files there, and of its walk,
-/// is of the former one.
+/// A release is rebuilt under a name that the request has come by already. What httpd has noted of
+/// the .htaccess files there, and of its walk, is of the former one.
 fn two_releases_that_take_turns(mpm: Mpm) {
     let first: Step<'_> = &|site| deploy(site, "blue", &CLOSED);
     let green: Step<'_> = &|site| {

@@ -1,5 +1,5 @@
-//! What a link leads to, but not by the docroot: Alias and its kin, rewrites to an absolute path, Action. Their environment
-//! and all that is included from there are of the request's release.
+//! What a link leads to, but not by the docroot: Alias and its kin, rewrites to an absolute path,
+//! Action. Their environment and all that is included from there are of the request's release.
 
 use testbed::{Builder, Module, Mpm, Releases, Server};
 
@@ -146,7 +146,8 @@ const ENVIRONMENTS: [&str; 11] = [
     "/gone",
 ];
 
-/// All variables of a script are those of stock httpd, with the release's path where stock has the link's name.
+/// All variables of a script are those of stock httpd, with the release's path where stock has the
+/// link's name.
 #[test]
 fn the_environment_is_stocks_with_the_release_for_the_link() {
     let stock = Site::start(Module::Off, "");
@@ -173,7 +174,8 @@ fn the_environment_is_stocks_with_the_release_for_the_link() {
     }
 }
 
-/// The environment of the script behind `url`, without what is different for each server, request and file.
+/// The environment of the script behind `url`, without what is different for each server, request
+/// and file.
 fn environment(site: &Site, url: &str) -> String {
     const VOLATILE: [&str; 4] = ["REMOTE_PORT=", "SERVER_PORT=", "DATE_", "LAST_MODIFIED="];
     let root = site.server.root().display().to_string();
@@ -196,7 +198,8 @@ const LATE: [&str; 6] = [
     "/alias/file.late",
 ];
 
-/// DOCUMENT_ROOT, CONTEXT_DOCUMENT_ROOT, SCRIPT_FILENAME and PATH_TRANSLATED, in this order, still do so after a flip.
+/// DOCUMENT_ROOT, CONTEXT_DOCUMENT_ROOT, SCRIPT_FILENAME and PATH_TRANSLATED, in this order, still
+/// do so after a flip.
 #[test]
 fn a_scripts_variables_lead_to_one_release() {
     let check = |module, release: &str| {
@@ -214,8 +217,8 @@ fn a_scripts_variables_lead_to_one_release() {
     check(Module::On, "42");
 }
 
-/// The parts of a page in the docroot: by what each comes about, and how it is included. The first waits at the gate. Each
-/// gives nothing but the name of the release that it is from.
+/// The parts of a page in the docroot: by what each comes about, and how it is included. The first
+/// waits at the gate. Each gives nothing but the name of the release that it is from.
 const PARTS: [(&str, &str); 10] = [
     ("CGI script", "virtual=\"/gate.cgi\""),
     ("Alias", "virtual=\"/alias/part.txt\""),
@@ -239,7 +242,8 @@ const PARTS_BY_ALIAS: [(&str, &str); 6] = [
     ("ErrorDocument", "virtual=\"nowhere.cgi\""),
 ];
 
-/// What a page of these parts is if the first, at the gate, is of one release and the others of another.
+/// What a page of these parts is if the first, at the gate, is of one release and the others of
+/// another.
 fn page(parts: &[(&str, &str)], first: &str, others: &str) -> String {
     let releases = [first].into_iter().chain(std::iter::repeat(others));
     parts
@@ -249,7 +253,8 @@ fn page(parts: &[(&str, &str)], first: &str, others: &str) -> String {
         .collect()
 }
 
-/// A page and what it includes from aliased places, and an aliased page and what it includes, stay in one release.
+/// A page and what it includes from aliased places, and an aliased page and what it includes, stay
+/// in one release.
 #[test]
 fn all_parts_of_a_page_are_of_one_release() {
     let check = |module, others| {
@@ -290,8 +295,8 @@ const OTHERS: [(&str, &str); 5] = [
     ("the same name elsewhere", "virtual=\"/elsewhere/part.txt\""),
 ];
 
-/// What does not lie under a pinned link is served as without the module: where another link is flipped in the middle of
-/// the request, by the new one.
+/// What does not lie under a pinned link is served as without the module: where another link is
+/// flipped in the middle of the request, by the new one.
 #[test]
 fn what_is_not_under_the_link_is_left_alone() {
     let get = |module| {
@@ -329,7 +334,8 @@ fn what_is_not_under_the_link_is_left_alone() {
     assert_eq!(get(Module::Off), expected);
 }
 
-/// Requests that name no file, with whole answers but for the date: asked raw, `{port2}` being another server's port.
+/// Requests that name no file, with whole answers but for the date: asked raw, `{port2}` being
+/// another server's port.
 const NO_FILE: [(&str, &str); 9] = [
     (
         "OPTIONS *",
@@ -370,7 +376,8 @@ const NO_FILE: [(&str, &str); 9] = [
     ),
 ];
 
-/// They are answered as by stock httpd; also what goes by proxy to a URL that looks like the link's name.
+/// They are answered as by stock httpd; also what goes by proxy to a URL that looks like the link's
+/// name.
 #[test]
 fn what_names_no_file_is_left_alone() {
     let answers = |module| {

@@ -16,7 +16,8 @@ enum Php {
 }
 
 impl Php {
-    /// Starts a server whose document root is `current/web` of the site `app`. PHP-FPM has to end before it.
+    /// Starts a server whose document root is `current/web` of the site `app`. PHP-FPM has to end
+    /// before it.
     fn serve(self, setup: Builder, settings: &[(&str, &str)]) -> (Server, Option<PhpFpm>) {
         let lines = |line: fn(&(&str, &str)) -> String| settings.iter().map(line).collect();
         let setup = setup.config("DocumentRoot {root}/app/current/web");
@@ -67,8 +68,8 @@ fn deploy_by_hand(site: &Releases, release: &str) {
     assert!(status.success());
 }
 
-/// Reloads a page again and again on 8 connections in turn, each of which has a worker of its own, with a deploy of 43 after
-/// so many reloads; gives the versions seen, without repetitions.
+/// Reloads a page again and again on 8 connections in turn, each of which has a worker of its own,
+/// with a deploy of 43 after so many reloads; gives the versions seen, without repetitions.
 fn reload(
     module: Module,
     settings: &str,
@@ -105,8 +106,8 @@ fn reload(
     versions
 }
 
-/// What users of the original reported, literally: prefork, mod_php, no opcache, 8 workers, keep-alive, a reload every half
-/// second after `ln -s; mv -T`. The version changes once.
+/// What users of the original reported, literally: prefork, mod_php, no opcache, 8 workers,
+/// keep-alive, a reload every half second after `ln -s; mv -T`. The version changes once.
 #[test]
 fn the_classic_report() {
     let pause = Duration::from_millis(500);
@@ -114,8 +115,8 @@ fn the_classic_report() {
     assert_eq!(versions, ["42", "43"]);
 }
 
-/// The same when only the worker of the eighth connection looks after the deploy. With each worker on its own, as with the
-/// original, the version alternates.
+/// The same when only the worker of the eighth connection looks after the deploy. With each worker
+/// on its own, as with the original, the version alternates.
 #[test]
 fn the_classic_report_at_its_worst() {
     let reload = |module, settings| reload(module, settings, Duration::ZERO, 24, 7);
@@ -129,8 +130,8 @@ fn the_classic_report_at_its_worst() {
 }
 
 each_mpm!(mod_php_stays_in_its_release on prefork);
-/// Whatever tells PHP where it runs, and a file that is included after a pause, are of one release, though the link is
-/// flipped meanwhile. With opcache.
+/// Whatever tells PHP where it runs, and a file that is included after a pause, are of one release,
+/// though the link is flipped meanwhile. With opcache.
 fn mod_php_stays_in_its_release(mpm: Mpm) {
     stays_in_its_release(mpm, Php::Module);
 }
@@ -153,8 +154,8 @@ fn stays_in_its_release(mpm: Mpm, php: Php) {
     assert!(stock.iter().any(of("43")), "{stock:#?}");
 }
 
-/// What a page of release 42 says of where it runs, before and after a pause in which 43 is deployed: lines of a name and a
-/// path.
+/// What a page of release 42 says of where it runs, before and after a pause in which 43 is
+/// deployed: lines of a name and a path.
 fn paths_around_a_deploy(mpm: Mpm, php: Php, module: Module) -> Vec<String> {
     // Or an answer might be right only because PHP remembers it.
     const NO_REALPATH_CACHE: (&str, &str) = ("realpath_cache_size", "0");
@@ -210,8 +211,8 @@ fn paths_around_a_deploy(mpm: Mpm, php: Php, module: Module) -> Vec<String> {
 }
 
 each_mpm!(mod_php_follows on prefork);
-/// A process that has the page in opcache and in PHP's realpath cache serves a new release at the next request, and the old
-/// one after a rollback. Without the module it goes on with what it has.
+/// A process that has the page in opcache and in PHP's realpath cache serves a new release at the
+/// next request, and the old one after a rollback. Without the module it goes on with what it has.
 fn mod_php_follows(mpm: Mpm) {
     follows(mpm, Php::Module);
 }

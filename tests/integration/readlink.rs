@@ -37,7 +37,8 @@ fn ask(server: &Server, host: &str) -> Response {
     server.request("GET", "/env.cgi", &[("Host", host)])
 }
 
-/// The docroot that a CGI script of the virtual host sees, from `{root}/app` on; its own name begins with it.
+/// The docroot that a CGI script of the virtual host sees, from `{root}/app` on; its own name
+/// begins with it.
 #[track_caller]
 fn docroot(server: &Server, host: &str) -> String {
     let response = ask(server, host);
@@ -53,8 +54,8 @@ fn docroot(server: &Server, host: &str) -> String {
 }
 
 each_mpm!(one_step_of_a_chain);
-/// The picture of the original's README: `current -> /.../A -> releases/12`. The docroot is A, and a flip of `current`
-/// to B is seen. Where A leads is nobody's business: it stays A.
+/// The picture of the original's README: `current -> /.../A -> releases/12`. The docroot is A, and
+/// a flip of `current` to B is seen. Where A leads is nobody's business: it stays A.
 fn one_step_of_a_chain(mpm: Mpm) {
     let (setup, app) = prepare(mpm, Module::On);
     app.flip("A", "releases/12");
@@ -85,8 +86,8 @@ fn one_step_of_a_chain(mpm: Mpm) {
 }
 
 each_mpm!(a_target_in_any_spelling on prefork, event);
-/// Relative targets count from the link's directory; `.`, `..`, `//` and a trailing slash are resolved, `..` where it
-/// leads and not by text; the target of a chain is its next link.
+/// Relative targets count from the link's directory; `.`, `..`, `//` and a trailing slash are
+/// resolved, `..` where it leads and not by text; the target of a chain is its next link.
 fn a_target_in_any_spelling(mpm: Mpm) {
     let (setup, app) = prepare(mpm, Module::On);
     app.flip("A", "releases/12");
@@ -134,8 +135,9 @@ fn a_target_in_any_spelling(mpm: Mpm) {
 }
 
 each_mpm!(a_start_further_down on prefork, event);
-/// `UseReadlink /path`: the first symlink from that part of the docroot on is replaced, and no other. A path that is no part
-/// of the docroot, also if it is by its letters, is ignored, as the log says.
+/// `UseReadlink /path`: the first symlink from that part of the docroot on is replaced, and no
+/// other. A path that is no part of the docroot, also if it is by its letters, is ignored, as the
+/// log says.
 fn a_start_further_down(mpm: Mpm) {
     let (setup, app) = prepare(mpm, Module::On);
     app.create("../disk/sub/v12", &FILES);
@@ -200,8 +202,9 @@ fn a_start_further_down(mpm: Mpm) {
 }
 
 each_mpm!(a_link_to_nowhere on prefork, event);
-/// A dangling link and a loop are one line in the log each; their virtual hosts are answered as without the module, and no
-/// other virtual host notices. When the link leads somewhere, it is followed.
+/// A dangling link and a loop are one line in the log each; their virtual hosts are answered as
+/// without the module, and no other virtual host notices. When the link leads somewhere, it is
+/// followed.
 fn a_link_to_nowhere(mpm: Mpm) {
     const BROKEN: [&str; 3] = ["dangling", "loop", "behind"];
     let prepare = |module| {
@@ -250,7 +253,8 @@ fn a_link_to_nowhere(mpm: Mpm) {
 }
 
 each_mpm!(every_link_is_followed);
-/// Without UseReadlink a docroot may lead through several symlinks: the flip of each is seen at the next request.
+/// Without UseReadlink a docroot may lead through several symlinks: the flip of each is seen at the
+/// next request.
 fn every_link_is_followed(mpm: Mpm) {
     let (setup, app) = prepare(mpm, Module::On);
     for disk in ["disk1", "disk2"] {
@@ -283,7 +287,8 @@ fn every_link_is_followed(mpm: Mpm) {
 }
 
 each_mpm!(without_a_link_nothing_changes on prefork, event);
-/// A docroot without a symlink on its path, however it is spelt, is served as without the module, in either mode.
+/// A docroot without a symlink on its path, however it is spelt, is served as without the module,
+/// in either mode.
 fn without_a_link_nothing_changes(mpm: Mpm) {
     const SPELLINGS: [&str; 4] = [
         "releases/12",
@@ -316,8 +321,8 @@ fn without_a_link_nothing_changes(mpm: Mpm) {
 }
 
 each_mpm!(a_directory_becomes_a_link on prefork, event);
-/// Where a directory was, a symlink is put later, as when a site is first deployed: it is seen about a second later, and
-/// its flips at once.
+/// Where a directory was, a symlink is put later, as when a site is first deployed: it is seen
+/// about a second later, and its flips at once.
 fn a_directory_becomes_a_link(mpm: Mpm) {
     let (setup, app) = prepare(mpm, Module::On);
     app.create("../site", &FILES);
@@ -335,8 +340,8 @@ fn a_directory_becomes_a_link(mpm: Mpm) {
 }
 
 each_mpm!(a_further_link_behind_the_first);
-/// The symlink that UseReadlink leaves in the path is a further link as well: what the DocumentRoot's name denies stays denied,
-/// and so does a symlink that its options refuse.
+/// The symlink that UseReadlink leaves in the path is a further link as well: what the
+/// DocumentRoot's name denies stays denied, and so does a symlink that its options refuse.
 fn a_further_link_behind_the_first(mpm: Mpm) {
     const DENY: &str = "<Directory {root}/app/current/web/private>\nRequire all denied\n</Directory>\n\
          <Directory {root}/app/other>\nOptions None\n</Directory>\n\

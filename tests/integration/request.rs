@@ -1,4 +1,5 @@
-//! One request, one release: all that httpd does for a request, it does in the release that was current when it began.
+//! One request, one release: all that httpd does for a request, it does in the release that was
+//! current when it began.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -7,8 +8,8 @@ use testbed::{Background, Builder, Connection, Endpoint, Module, Mpm, Releases, 
 
 use crate::common::{ENV, Gate, start_site, variable};
 
-/// The parts of `page.shtml`: by what each comes about, and its URL. The first waits at the gate. Each gives nothing but the
-/// name of the release that it is from.
+/// The parts of `page.shtml`: by what each comes about, and its URL. The first waits at the gate.
+/// Each gives nothing but the name of the release that it is from.
 const PARTS: [(&str, &str); 12] = [
     ("CGI script", "gate.cgi"),
     ("static file", "part.txt"),
@@ -76,7 +77,8 @@ impl Site {
         }
     }
 
-    /// What `ask` gets if the link is flipped from 42 to 43 while it waits at the gate. All others get 43 meanwhile.
+    /// What `ask` gets if the link is flipped from 42 to 43 while it waits at the gate. All others
+    /// get 43 meanwhile.
     fn across_a_flip(&self, ask: impl FnOnce(Endpoint) -> String + Send + 'static) -> String {
         self.gate.close();
         self.releases.deploy("42");
@@ -146,7 +148,8 @@ fn create(_: &Builder, releases: &Releases, release: &str, gate: &Gate) {
     releases.create(release, &files);
 }
 
-/// What `page.shtml` is if its first part, at the gate, is of one release and the others of another.
+/// What `page.shtml` is if its first part, at the gate, is of one release and the others of
+/// another.
 fn page(first: &str, others: &str) -> String {
     let releases = [first].into_iter().chain(std::iter::repeat(others));
     PARTS
@@ -206,7 +209,8 @@ fn a_page_of_many_parts_is_of_one_release(mpm: Mpm) {
 }
 
 each_mpm!(redirects_and_error_pages_stay_in_the_release);
-/// Where a script leads to, after a while, is of the script's release: by its Location, and to an ErrorDocument.
+/// Where a script leads to, after a while, is of the script's release: by its Location, and to an
+/// ErrorDocument.
 fn redirects_and_error_pages_stay_in_the_release(mpm: Mpm) {
     let check = |module, release: &str| {
         let config = "ErrorDocument 404 /error.txt\nErrorDocument 500 /error.txt";
@@ -229,14 +233,16 @@ const MALFORMED: [&str; 2] = [
     "GET / HTTP/1.1\r\n\r\n",
 ];
 
-/// Requests that it does not even read to the end. No script can answer these: it would be given the rest as its body.
+/// Requests that it does not even read to the end. No script can answer these: it would be given
+/// the rest as its body.
 const BROKEN_OFF: [&str; 2] = [
     "GET / HTTP/1.1 or so\r\nHost: localhost\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: localhost\r\nno header\r\n\r\n",
 ];
 
 each_mpm!(a_malformed_request_gets_its_error_page_of_one_release);
-/// A request that dies before its hooks runs in the release that is current when its ErrorDocument begins.
+/// A request that dies before its hooks runs in the release that is current when its ErrorDocument
+/// begins.
 fn a_malformed_request_gets_its_error_page_of_one_release(mpm: Mpm) {
     let check = |module, others| {
         let site = Site::start(mpm, module, "ErrorDocument 400 /page.shtml");
@@ -307,7 +313,8 @@ fn between_two_checks_nobody_looks_at_the_link(mpm: Mpm) {
 }
 
 each_mpm!(a_flip_is_seen_when_the_interval_is_over);
-/// With `RealpathEvery 300ms` a flip is seen 300 ms after the last check, and checks are no more frequent.
+/// With `RealpathEvery 300ms` a flip is seen 300 ms after the last check, and checks are no more
+/// frequent.
 fn a_flip_is_seen_when_the_interval_is_over(mpm: Mpm) {
     const INTERVAL: Duration = Duration::from_millis(300);
     let site = Site::with_children(1, mpm, Module::On, "RealpathEvery 300ms");
@@ -337,7 +344,8 @@ fn a_flip_is_seen_when_the_interval_is_over(mpm: Mpm) {
 }
 
 each_mpm!(streams_of_one_connection_keep_to_their_releases on worker, event);
-/// HTTP/2: streams that run side by side on one connection are each of the release that was current when it began.
+/// HTTP/2: streams that run side by side on one connection are each of the release that was current
+/// when it began.
 fn streams_of_one_connection_keep_to_their_releases(mpm: Mpm) {
     let answers = |module| {
         let site = Site::start(mpm, module, "Protocols h2c http/1.1");

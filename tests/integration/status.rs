@@ -70,7 +70,8 @@ fn now() -> u64 {
 }
 
 each_mpm!(all_processes_count_together);
-/// A flip is one, however many processes see it. The figures outlive a graceful restart, and begin anew with another.
+/// A flip is one, however many processes see it. The figures outlive a graceful restart, and begin
+/// anew with another.
 fn all_processes_count_together(mpm: Mpm) {
     // The last is to release 43.
     const FLIPS: usize = 21;
@@ -139,7 +140,8 @@ fn what_is_not_checked_is_not_counted() {
     server.stop();
 }
 
-/// Whoever answers shows the broken link, with the last cause; after the repair it is that of the past.
+/// Whoever answers shows the broken link, with the last cause; after the repair it is that of the
+/// past.
 #[test]
 fn a_broken_link() {
     let config = "<VirtualHost *:{port}>\nDocumentRoot {root}/app/current/web\n</VirtualHost>\n\
@@ -204,7 +206,8 @@ fn a_broken_link() {
     server.stop();
 }
 
-/// A row for each link, with the virtual hosts that share it; none for those that are left alone; no full path.
+/// A row for each link, with the virtual hosts that share it; none for those that are left alone;
+/// no full path.
 #[test]
 fn a_row_for_each_link() {
     let host = |name: &str, config: &str| {

@@ -1,7 +1,8 @@
-//! One switch for the whole server: once a response of the new release has been sent, no request that starts later gets
-//! the old one, in whatever process.
+//! One switch for the whole server: once a response of the new release has been sent, no request
+//! that starts later gets the old one, in whatever process.
 //!
-//! The control is always the same server with cells that no process shares (`RealdocTestPrivateCells`).
+//! The control is always the same server with cells that no process shares
+//! (`RealdocTestPrivateCells`).
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -14,7 +15,8 @@ use testbed::{Background, Builder, Connection, LIMIT, Module, Mpm, Releases, Ser
 use crate::common::{Gate, warm_up};
 use crate::traffic::{Answer, Deploys, Traffic};
 
-/// Two virtual hosts of the same docroot: one that looks as rarely as a test says, and "eager", which looks at each request.
+/// Two virtual hosts of the same docroot: one that looks as rarely as a test says, and "eager",
+/// which looks at each request.
 fn two_hosts(setup: Builder, seldom: &str, cells: Cells) -> Builder {
     let private = match cells {
         Cells::Shared => "",
@@ -28,7 +30,8 @@ fn two_hosts(setup: Builder, seldom: &str, cells: Cells) -> Builder {
     ))
 }
 
-/// Not `/`: where no file is found at once, the module looks whether the link was flipped, cells or not.
+/// Not `/`: where no file is found at once, the module looks whether the link was flipped, cells or
+/// not.
 const FILE: &str = "/index.html";
 
 #[derive(Clone, Copy)]
@@ -67,8 +70,8 @@ fn ask(connection: &mut Connection, host: &str) -> String {
 }
 
 each_mpm!(what_one_process_sees_all_go_by);
-/// Processes that would not look for an hour go over to a new release, and back, as soon as one of them has answered from
-/// it.
+/// Processes that would not look for an hour go over to a new release, and back, as soon as one of
+/// them has answered from it.
 fn what_one_process_sees_all_go_by(mpm: Mpm) {
     let (shared, private) = with_control(|cells| stale_after_flips(mpm, cells));
     assert_eq!(shared, 0);
@@ -97,7 +100,8 @@ fn stale_after_flips(mpm: Mpm, cells: Cells) -> usize {
 }
 
 each_mpm!(under_traffic);
-/// 16 connections, 20 flips and rollbacks, `RealpathEvery 2`, processes that look at different moments.
+/// 16 connections, 20 flips and rollbacks, `RealpathEvery 2`, processes that look at different
+/// moments.
 fn under_traffic(mpm: Mpm) {
     let (shared, private) = with_control(|cells| returns(mpm, cells));
     println!(
@@ -137,8 +141,8 @@ fn returns(mpm: Mpm, cells: Cells) -> Vec<String> {
         }
         deploys.deploy(&name);
         thread::sleep(PERIOD / 2);
-        // At first the flips are seen when a process is due; when one is, all look, so they are due at the same time
-        // again. Later somebody looks soon after each flip.
+        // At first the flips are seen when a process is due; when one is, all look, so they are due
+        // at the same time again. Later somebody looks soon after each flip.
         if flip > FLIPS / 2 {
             let response = server.request("GET", FILE, &[("Host", "eager")]);
             scouted.push(Answer::from(&response));
@@ -155,8 +159,8 @@ fn returns(mpm: Mpm, cells: Cells) -> Vec<String> {
 }
 
 each_mpm!(across_a_graceful_restart);
-/// Old and new generation switch together, whichever is the first to see a flip, while a request that is running finishes
-/// in its own release.
+/// Old and new generation switch together, whichever is the first to see a flip, while a request
+/// that is running finishes in its own release.
 fn across_a_graceful_restart(mpm: Mpm) {
     let (shared, private) = with_control(|cells| around_a_graceful_restart(mpm, cells));
     assert_eq!(shared, 0);
@@ -207,8 +211,8 @@ fn around_a_graceful_restart(mpm: Mpm, cells: Cells) -> usize {
     stale
 }
 
-/// A request that a process has begun to read: however long the rest takes, and whatever happens to the server meanwhile,
-/// it is this process that answers it.
+/// A request that a process has begun to read: however long the rest takes, and whatever happens to
+/// the server meanwhile, it is this process that answers it.
 struct HalfSent(TcpStream);
 
 impl HalfSent {

@@ -1,4 +1,5 @@
-//! Clients that ask all the time while releases are flipped, and what is wrong with the answers they got.
+//! Clients that ask all the time while releases are flipped, and what is wrong with the answers
+//! they got.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,8 +50,8 @@ impl Deploys {
         self.site.deploy(release);
     }
 
-    /// The answers that must not be: of no release or of several, or of an older one than had been answered before the
-    /// request was sent. Each in words.
+    /// The answers that must not be: of no release or of several, or of an older one than had been
+    /// answered before the request was sent. Each in words.
     pub(crate) fn wrong(&self, answers: &[Answer]) -> Vec<String> {
         let mut answers: Vec<&Answer> = answers.iter().collect();
         answers.sort_by_key(|answer| answer.finished);
@@ -59,7 +60,8 @@ impl Deploys {
         answers.retain(|answer| {
             let before = proofs.partition_point(|(at, _)| *at < answer.started);
             let least = proofs[..before].last().map_or(0, |(_, flip)| *flip);
-            // After a rollback a release is the current one again: the first time that is possible is what is proven.
+            // After a rollback a release is the current one again: the first time that is possible
+            // is what is proven.
             let flip = (least..self.flips.len())
                 .find(|&flip| self.flips[flip].1 == answer.release)
                 .filter(|&flip| self.flips[flip].0 <= answer.finished);
@@ -167,7 +169,8 @@ impl Outcome {
     }
 }
 
-/// The judge is fair: it sees returns and mixtures, and lets pass what a rollback or a slow request explains.
+/// The judge is fair: it sees returns and mixtures, and lets pass what a rollback or a slow request
+/// explains.
 #[test]
 fn what_is_wrong() {
     let start = Instant::now();

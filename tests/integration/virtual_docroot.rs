@@ -1,4 +1,5 @@
-//! mod_vhost_alias: a docroot that is made of the Host header has its link resolved for each request.
+//! mod_vhost_alias: a docroot that is made of the Host header has its link resolved for each
+//! request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -103,7 +104,8 @@ fn ask(endpoint: Endpoint, host: &str, path: &str) -> Response {
     endpoint.request("GET", path, &[("Host", host)])
 }
 
-/// Files, scripts' variables and VirtualScriptAlias, also after one of them is deployed; upper case is the same host.
+/// Files, scripts' variables and VirtualScriptAlias, also after one of them is deployed; upper case
+/// is the same host.
 #[test]
 fn each_host_has_its_release() {
     let hosts = Hosts::start(Module::On);
@@ -133,7 +135,8 @@ fn each_host_has_its_release() {
     check("ONE.example", one, "43");
 }
 
-/// As for a DocumentRoot: what a page includes after its host's link was flipped is of the release in which it began.
+/// As for a DocumentRoot: what a page includes after its host's link was flipped is of the release
+/// in which it began.
 #[test]
 fn a_page_of_many_parts_is_of_one_release() {
     let get = |module| {
@@ -194,7 +197,8 @@ fn hostile_hosts_are_answered_as_without_the_module() {
             hosts.server.root().join("hosts/link.example"),
         )
         .unwrap();
-        // A name that is too long for the kernel, a path above the root, a script that is not there.
+        // A name that is too long for the kernel, a path above the root, a script that is not
+        // there.
         for error in ["AH00036: ", "AH00127: ", "AH10244: ", "AH01264: "] {
             hosts.server.allow(error);
         }
@@ -227,8 +231,8 @@ fn hostile_hosts_are_answered_as_without_the_module() {
     }
 }
 
-/// As a broken link of a DocumentRoot: the host is answered as without the module, the others do not notice; and it
-/// cannot fill the log.
+/// As a broken link of a DocumentRoot: the host is answered as without the module, the others do
+/// not notice; and it cannot fill the log.
 #[test]
 fn a_broken_host_is_no_other_hosts_problem() {
     let run = |module| {
@@ -257,7 +261,8 @@ fn a_broken_host_is_no_other_hosts_problem() {
     assert_eq!(run(Module::On), run(Module::Off));
 }
 
-/// Ten thousand hosts that there are, and ten thousand that there are not, leave a child's memory where it was.
+/// Ten thousand hosts that there are, and ten thousand that there are not, leave a child's memory
+/// where it was.
 #[test]
 fn what_clients_send_as_host_is_not_kept() {
     const WARM_UP: usize = 3_000;

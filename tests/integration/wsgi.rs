@@ -1,5 +1,5 @@
-//! mod_wsgi keeps loaded code by the script's path, and loads it anew when the file's time changes: what it maps by itself
-//! is left alone.
+//! mod_wsgi keeps loaded code by the script's path, and loads it anew when the file's time changes:
+//! what it maps by itself is left alone.
 
 use std::fs::File;
 use std::thread;
@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use testbed::{Module, Mpm, Releases, Server};
 
-/// An application that says which release it was loaded from, and an imported module; how often this process has called it;
-/// its file's name, as Python and as httpd have it.
+/// An application that says which release it was loaded from, and an imported module; how often
+/// this process has called it; its file's name, as Python and as httpd have it.
 const APPLICATION: &str = "\
 import os, sys
 sys.path.insert(0, os.path.dirname(__file__))
@@ -40,8 +40,8 @@ const MAPPED_BY_HTTPD: &str = "\
 Alias / {root}/app/current/wsgi/
 AddHandler wsgi-script .wsgi";
 
-/// What the application answers, asked twice, and twice again after each of three deploys: another file, one as old as it
-/// is, and the first one again.
+/// What the application answers, asked twice, and twice again after each of three deploys: another
+/// file, one as old as it is, and the first one again.
 fn answers(module: Module, mapping: &str) -> Vec<String> {
     let setup = Server::builder(Mpm::Event).module(module).children(1);
     let site = Releases::at(setup.root().join("app"));

@@ -59,7 +59,8 @@ fn child_at_end_of_list<'r>(r: Request<'r>, list: &'r PoolList<'r, Named<'static
     list.push(Named(r.uri())); //~ E0596
 }
 
-/// A list is used for a shorter time than it lives; only who has it alone may add what lives as long.
+/// A list is used for a shorter time than it lives; only who has it alone may add what lives as
+/// long.
 fn pool_list<'r>(r: Request<'r>, list: &'r PoolList<'r, Named<'static>>) -> Option<&'r Named<'r>> {
     list.push_made(|pool| Named(pool.put_text(c"/made")));
     let mut own = PoolList::<Named<'static>>::new(r.pool());

@@ -227,7 +227,8 @@ fn flips_that_keep_coming_do_not_keep_a_request() {
     assert_eq!(process.checks, 2);
 }
 
-/// A deploy in the middle of a request: the release that the link is just being followed to makes room for the next.
+/// A deploy in the middle of a request: the release that the link is just being followed to makes
+/// room for the next.
 struct Deploy<'a> {
     fs: &'a MemoryFs,
     releases: RefCell<Vec<u32>>,

@@ -399,6 +399,7 @@ fn what_many_docroots_have_in_common_is_asked_once() {
         resolve(&still, &c(docroot), &Mode::Realpath).expect(docroot);
         calls.push(fs.calls());
     }
-    // srv, current, releases, 42, web; 41, web; data, deep; and each time whether it is a directory.
+    // srv, current, releases, 42, web; 41, web; data, deep; and each time whether it is a
+    // directory.
     assert_eq!(calls, [6, 3, 3]);
 }

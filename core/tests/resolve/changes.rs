@@ -115,9 +115,10 @@ const DOCROOTS: [&str; 4] = ["current", "current/web", "top/current/web", "top/s
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// `unchanged` says whether each link has its text; where further ones are on its way, whether realpath(3) of
-    /// link and target agree, whatever was done in between and whatever inode numbers were reused.
-    /// What the text does not tell is a directory that was made a symlink, or removed.
+    /// `unchanged` says whether each link has its text; where further ones are on its way, whether
+    /// realpath(3) of link and target agree, whatever was done in between and whatever inode
+    /// numbers were reused. What the text does not tell is a directory that was made a symlink, or
+    /// removed.
     #[test]
     fn unchanged_means_that_the_links_lead_where_they_led(
         docroot in select(&DOCROOTS[..]),

@@ -1,5 +1,5 @@
-//! `resolve` on a tree that somebody changes between any two of its questions: it ends, and what it gives is what it was
-//! told.
+//! `resolve` on a tree that somebody changes between any two of its questions: it ends, and what it
+//! gives is what it was told.
 //!
 //! `PROPTEST_CASES=1000000` runs longer.
 
@@ -42,7 +42,8 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
-/// A file system that changes after so many questions, and remembers what it last said of each path.
+/// A file system that changes after so many questions, and remembers what it last said of each
+/// path.
 struct Changing {
     fs: MemoryFs,
     plan: RefCell<Vec<(usize, Change)>>,
@@ -118,15 +119,15 @@ fn is_canonical(path: &CStr) -> bool {
     path == "/" || names.is_some_and(|mut names| names.all(|n| !matches!(n, "" | "." | "..")))
 }
 
-/// At most 40 symlinks, each of at most 5 steps, in a docroot of at most 6: two questions each, and a few at the end. In
-/// readlink mode `..` behind a symlink begins anew.
+/// At most 40 symlinks, each of at most 5 steps, in a docroot of at most 6: two questions each, and
+/// a few at the end. In readlink mode `..` behind a symlink begins anew.
 const QUESTIONS: usize = 2 * (40 * 5 + 6) * 6;
 
 proptest! {
     #![proptest_config(cases(1_000))]
 
-    /// An existing directory, by a path no component of which was said to be a symlink when it was last asked for; the
-    /// links are parts of the docroot's own name.
+    /// An existing directory, by a path no component of which was said to be a symlink when it was
+    /// last asked for; the links are parts of the docroot's own name.
     #[test]
     fn what_it_gives_is_what_it_was_told(
         start in vec(change(), 0..8),

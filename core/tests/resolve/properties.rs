@@ -1,8 +1,8 @@
-//! `resolve` on the real file system: random trees, with realpath(3) as the oracle (on Linux std's `canonicalize` *is*
-//! realpath(3)).
+//! `resolve` on the real file system: random trees, with realpath(3) as the oracle (on Linux std's
+//! `canonicalize` *is* realpath(3)).
 //!
-//! `PROPTEST_CASES=100000` runs longer. Only a user other than root meets
-//! directories that are closed to him.
+//! `PROPTEST_CASES=100000` runs longer. Only a user other than root meets directories that are
+//! closed to him.
 
 use std::fs;
 use std::io;
@@ -166,8 +166,8 @@ fn leads_by_itself(link: impl AsRef<Path>) -> bool {
 proptest! {
     #![proptest_config(cases(200))]
 
-    /// The directory that realpath(3) gives, or its errno; and for each symlink on
-    /// the docroot's path where realpath(3) says that it leads, with its text if no further one is on its way.
+    /// The directory that realpath(3) gives, or its errno; and for each symlink on the docroot's
+    /// path where realpath(3) says that it leads, with its text if no further one is on its way.
     #[test]
     fn realpath_mode_is_realpath(tree in tree(), docroots in vec(text(1..6), 40)) {
         let tree = Tree::new(&tree)?;

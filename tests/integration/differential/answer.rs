@@ -16,7 +16,8 @@ pub(super) struct Answer {
     /// Lines, in the order of their names.
     pub(super) headers: Vec<String>,
     pub(super) body: String,
-    /// The body's lines that tell a path under a link by the link's name, which leads elsewhere after the next deploy.
+    /// The body's lines that tell a path under a link by the link's name, which leads elsewhere
+    /// after the next deploy.
     pub(super) by_link: Vec<String>,
 }
 

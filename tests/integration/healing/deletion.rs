@@ -11,8 +11,9 @@ use super::{Kind, Sections, Site, create};
 use crate::traffic::{Answer, Deploys, Traffic};
 
 each_mpm!(deploys_that_delete_the_old_release_lose_no_request);
-/// Blue and green: ten deploys under load that delete the old release at once, and one whose `rm` takes seconds. What all
-/// releases have is always there for who asks after that; only what the very deletion of its files hits may fail.
+/// Blue and green: ten deploys under load that delete the old release at once, and one whose `rm`
+/// takes seconds. What all releases have is always there for who asks after that; only what the
+/// very deletion of its files hits may fail.
 fn deploys_that_delete_the_old_release_lose_no_request(mpm: Mpm) {
     let all = Sections::Link.kinds(mpm);
     // Other requests would tell all processes of the flip.
@@ -137,8 +138,9 @@ fn note(
     });
 }
 
-/// Whether an answer is of no release because of a deletion while it was made: of a file that it needs, or, for a page that
-/// includes others, at any time between the first of its files and the last.
+/// Whether an answer is of no release because of a deletion while it was made: of a file that it
+/// needs, or, for a page that includes others, at any time between the first of its files and the
+/// last.
 fn is_hit(answer: &Answer, kind: &Kind, deletions: &[Vec<Deletion>]) -> bool {
     let fails = answer.release.parse::<usize>().is_err();
     let is_page = answer.release.starts_with("mixed");

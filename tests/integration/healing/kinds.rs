@@ -33,8 +33,8 @@ impl Removal {
 }
 
 each_mpm!(a_release_deleted_right_after_the_flip_is_left);
-/// Whatever kind of request comes first after a deploy that has deleted the old release at once: it gets the new one,
-/// although nobody looks at the link for an hour.
+/// Whatever kind of request comes first after a deploy that has deleted the old release at once: it
+/// gets the new one, although nobody looks at the link for an hour.
 fn a_release_deleted_right_after_the_flip_is_left(mpm: Mpm) {
     all_kinds_are_healed(mpm, Sections::Link, |server| {
         let mut connection = server.connect();
@@ -88,7 +88,8 @@ where
                 response.text()
             );
             let looks = site.checks() - checks;
-            // Whoever gets to no file in the new release either looks again, whether that is the newest still.
+            // Whoever gets to no file in the new release either looks again, whether that is the
+            // newest still.
             let most = if kind.plain { 1 } else { 2 };
             assert!(
                 (1..=most).contains(&looks),
@@ -103,7 +104,8 @@ where
 }
 
 each_mpm!(what_is_there_is_served_without_a_look on event);
-/// A plain file of the known release is served from it: the link is looked at when `RealpathEvery` says.
+/// A plain file of the known release is served from it: the link is looked at when `RealpathEvery`
+/// says.
 fn what_is_there_is_served_without_a_look(mpm: Mpm) {
     let mut site = Site::start(mpm, Sections::Link, "RealpathEvery 1h");
     let mut connection = site.server.connect();
@@ -118,8 +120,8 @@ fn what_is_there_is_served_without_a_look(mpm: Mpm) {
 }
 
 each_mpm!(what_no_release_has_costs_one_look);
-/// A URL that is missing everywhere is a 404, with one look at the link, whatever its error page is made of; with two if the
-/// first one leads to another release, in which it is missing as well.
+/// A URL that is missing everywhere is a 404, with one look at the link, whatever its error page is
+/// made of; with two if the first one leads to another release, in which it is missing as well.
 fn what_no_release_has_costs_one_look(mpm: Mpm) {
     let config =
         "RealpathEvery 1h\n<Location /with-page>\nErrorDocument 404 /error.shtml\n</Location>";
@@ -161,7 +163,8 @@ fn what_no_release_has_costs_one_look(mpm: Mpm) {
 }
 
 each_mpm!(only_what_the_client_asks_for_is_healed on prefork, event);
-/// What a page includes, and where a script or an error leads, stays in the page's release even if it is missing there.
+/// What a page includes, and where a script or an error leads, stays in the page's release even if
+/// it is missing there.
 fn only_what_the_client_asks_for_is_healed(mpm: Mpm) {
     let config = "RealpathEvery 1h\nErrorDocument 403 /new.txt";
     let mut site = Site::start(mpm, Sections::Link, config);

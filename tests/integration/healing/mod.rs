@@ -1,6 +1,8 @@
-//! Healing: what is missing in the release that is known is looked for in the one that the link leads to now.
+//! Healing: what is missing in the release that is known is looked for in the one that the link
+//! leads to now.
 //!
-//! Mostly with `RealpathEvery 1h`: nobody looks at the link by itself, so whoever gets the new release was healed.
+//! Mostly with `RealpathEvery 1h`: nobody looks at the link by itself, so whoever gets the new
+//! release was healed.
 
 mod deletion;
 mod kinds;

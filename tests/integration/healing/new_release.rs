@@ -9,7 +9,8 @@ use super::{Sections, Site, release};
 use crate::common::{ENV, Gate, variable};
 
 each_mpm!(the_new_release_decides);
-/// A healed request is subject to the .htaccess files and the sections as they are for the new release.
+/// A healed request is subject to the .htaccess files and the sections as they are for the new
+/// release.
 fn the_new_release_decides(mpm: Mpm) {
     let config = "RealpathEvery 1h\n\
         <Directory {root}/app/current/web/private>\nRequire all denied\n</Directory>\n\
@@ -92,7 +93,8 @@ fn a_healed_script_sees_the_new_release_only(mpm: Mpm) {
 }
 
 each_mpm!(a_healed_request_keeps_to_its_new_release);
-/// It is pinned to the release that healed it: when the link is flipped once more meanwhile, it goes on there.
+/// It is pinned to the release that healed it: when the link is flipped once more meanwhile, it
+/// goes on there.
 fn a_healed_request_keeps_to_its_new_release(mpm: Mpm) {
     let mut site = Site::start(mpm, Sections::Link, "RealpathEvery 1h");
     let endpoint = site.server.on(1);
@@ -121,7 +123,8 @@ fn a_healed_request_keeps_to_its_new_release(mpm: Mpm) {
 }
 
 each_mpm!(what_is_deleted_first_still_protects on prefork, event);
-/// A release is deleted while a request is on its way to a file of it. The .htaccess that protects the file is gone first.
+/// A release is deleted while a request is on its way to a file of it. The .htaccess that protects
+/// the file is gone first.
 fn what_is_deleted_first_still_protects(mpm: Mpm) {
     let config = "RewriteMap held \"prg:/bin/sh -c 'while read url; do : >{root}/gate/waits.1; \
         while test -d {root}/gate && ! test -e {root}/gate/open; do sleep 0.02; done; echo go; done'\"\n\

@@ -33,8 +33,8 @@ fn exchange(
     })
 }
 
-/// The answers, with their number, to requests for a file behind a link that is exchanged; `above_all` is in force
-/// everywhere.
+/// The answers, with their number, to requests for a file behind a link that is exchanged;
+/// `above_all` is in force everywhere.
 fn behind_exchanged_link(
     above_all: &str,
     others: Vec<(&'static str, Option<u32>)>,
@@ -93,9 +93,9 @@ fn behind_exchanged_link(
     answers
 }
 
-/// Thousands of exchanges a second: each answer is the whole file of one of the releases. (Where .htaccess files are read,
-/// a request is sure of them only if the link stood still for as long as it took: it starts anew else, and some are given
-/// up.)
+/// Thousands of exchanges a second: each answer is the whole file of one of the releases. (Where
+/// .htaccess files are read, a request is sure of them only if the link stood still for as long as
+/// it took: it starts anew else, and some are given up.)
 #[test]
 fn a_link_that_never_stands_still_leads_to_a_release() {
     let others = vec![("releases/ours", None), ("releases/theirs", None)];
@@ -105,8 +105,9 @@ fn a_link_that_never_stands_still_leads_to_a_release() {
     assert!(answers.keys().eq(&expected), "{answers:?}");
 }
 
-/// Under `SymLinksIfOwnerMatch` a link that one owner makes does not lead to another's files, however fast it is exchanged
-/// for one of theirs. .htaccess files are read: how many requests are given up, 503, goes by the machine.
+/// Under `SymLinksIfOwnerMatch` a link that one owner makes does not lead to another's files,
+/// however fast it is exchanged for one of theirs. .htaccess files are read: how many requests are
+/// given up, 503, goes by the machine.
 #[test]
 fn a_link_that_two_owners_exchange_leads_nobody_to_the_others_files() {
     if !is_root() {

@@ -27,7 +27,8 @@ fn rules() -> Pair {
     })
 }
 
-/// A path that is too long for APR to clean, but not for the kernel to open, is subject to the sections as any other.
+/// A path that is too long for APR to clean, but not for the kernel to open, is subject to the
+/// sections as any other.
 #[test]
 fn a_path_that_cannot_be_cleaned_is_not_served() {
     let pair = rules();

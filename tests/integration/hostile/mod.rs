@@ -1,5 +1,6 @@
-//! What somebody sends or makes who means harm: requests that no client would send, and releases whose owner may write
-//! in them, but not in the configuration. Stock httpd's answers are the measure.
+//! What somebody sends or makes who means harm: requests that no client would send, and releases
+//! whose owner may write in them, but not in the configuration. Stock httpd's answers are the
+//! measure.
 
 mod exchanged;
 mod mapped;

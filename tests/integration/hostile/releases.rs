@@ -63,8 +63,9 @@ AddOutputFilter INCLUDES .shtml
 /// What a forged line would begin with.
 const FORGED: &str = "[Sat Nov 21 00:00:00.000000 2026] [core:emerg] [pid 1:tid 1] AH99999: forged";
 
-/// Names of releases that do harm where they are not taken as what they are: bytes. (Not with a question mark: what
-/// mod_rewrite makes in a directory of such a name, it takes for a URL with a query, and finds nothing.)
+/// Names of releases that do harm where they are not taken as what they are: bytes. (Not with a
+/// question mark: what mod_rewrite makes in a directory of such a name, it takes for a URL with a
+/// query, and finds nothing.)
 fn names() -> Vec<Vec<u8>> {
     let names: [&[u8]; 15] = [
         b"line\nbreak",
@@ -188,8 +189,8 @@ const URLS: [&str; 26] = [
     "/none",
 ];
 
-/// Who makes the link and what it leads to gets nothing served that stock httpd refuses, forges no line of the log, and
-/// ends no process.
+/// Who makes the link and what it leads to gets nothing served that stock httpd refuses, forges no
+/// line of the log, and ends no process.
 #[test]
 fn releases_are_served_as_by_stock_httpd_whatever_they_are() {
     let pair = Pair::start(OPTIONS, |site| {

@@ -6,14 +6,16 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 
-/// A virtual host with a directory of its own, in which all of its paths lie. In texts `{top}` stands for that directory.
+/// A virtual host with a directory of its own, in which all of its paths lie. In texts `{top}`
+/// stands for that directory.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
     /// What it was generated from, if it was.
     pub(super) seed: Option<u64>,
     pub(super) sections: Sections,
     pub(super) reference: Reference,
-    /// The symlinks that lead to the docroot, and what they point to. They stay when a case is made smaller.
+    /// The symlinks that lead to the docroot, and what they point to. They stay when a case is made
+    /// smaller.
     pub(super) links: Vec<(String, String)>,
     /// Below the top, as configured. It leads to a directory that is there whatever the parts say.
     pub(super) docroot: String,
@@ -35,7 +37,8 @@ pub(super) enum Sections {
 pub(super) enum Reference {
     /// The same configuration.
     ByLink,
-    /// Paths under the docroot's links, in DocumentRoot, aliases and rewrites, replaced by where they lead.
+    /// Paths under the docroot's links, in DocumentRoot, aliases and rewrites, replaced by where
+    /// they lead.
     ByTarget,
 }
 
@@ -66,7 +69,8 @@ pub(super) enum Part {
         dir: String,
         lines: Vec<String>,
     },
-    /// A block of the configuration, in the main server (where other cases' requests see it, too) or in the virtual host.
+    /// A block of the configuration, in the main server (where other cases' requests see it, too)
+    /// or in the virtual host.
     Section {
         main: bool,
         open: String,

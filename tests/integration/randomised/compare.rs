@@ -38,8 +38,9 @@ const MODULES: [&str; 13] = [
     "rewrite",
 ];
 
-/// What refused requests and odd configurations have logged. Of the module's errors only those are among them which it
-/// writes where httpd would refuse as well, or about a link that a case has and that leads to no directory.
+/// What refused requests and odd configurations have logged. Of the module's errors only those are
+/// among them which it writes where httpd would refuse as well, or about a link that a case has and
+/// that leads to no directory.
 const EXPECTED_IN_LOG: [&str; 17] = [
     // A case that is made smaller may lose the directory.
     "AH00112: ",

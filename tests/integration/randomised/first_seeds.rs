@@ -1,5 +1,6 @@
-//! Where the random run began: cases that prototypes of the module got wrong. Each says what httpd without the module
-//! answers, and, as a control, what `RealdocSections Target` serves although httpd refuses it by the link's name.
+//! Where the random run began: cases that prototypes of the module got wrong. Each says what httpd
+//! without the module answers, and, as a control, what `RealdocSections Target` serves although
+//! httpd refuses it by the link's name.
 
 use testbed::Mpm;
 
@@ -74,8 +75,8 @@ fn owner(path: &str, uid: u32) -> Part {
     }
 }
 
-/// Link mode answers as httpd without the module, that is as `expected`. Target mode gives `lost`, which httpd refuses by
-/// the link's name.
+/// Link mode answers as httpd without the module, that is as `expected`. Target mode gives `lost`,
+/// which httpd refuses by the link's name.
 fn check(mut case: Case, expected: &[Expected], lost: &[&str]) {
     case.requests = expected.iter().map(|(url, _, _)| Ask::get(url)).collect();
     let mut control = case.clone();
@@ -154,8 +155,8 @@ fn an_htaccess_file_in_an_ancestor_that_the_target_does_not_have() {
     check(site(&FOREIGN, parts), &[("/f.txt", 403, None)], &["/f.txt"]);
 }
 
-/// The same file under two names: what the link's name grants does not count for the other. (Target mode knows only one
-/// of them, which is refused: no control.)
+/// The same file under two names: what the link's name grants does not count for the other. (Target
+/// mode knows only one of them, which is refused: no control.)
 #[test]
 fn aliases_and_rewrites_into_the_releases_by_real_name() {
     let parts = vec![
@@ -202,8 +203,8 @@ fn an_error_page_in_a_directory_protected_by_a_regex() {
 const ATTACKER: u32 = 1;
 const VICTIM: u32 = 2;
 
-/// `current` leads to a release, and `web` in it to the victim's directory. Whoever made which of them: without root's
-/// rights nothing can be given away, and httpd allows all.
+/// `current` leads to a release, and `web` in it to the victim's directory. Whoever made which of
+/// them: without root's rights nothing can be given away, and httpd allows all.
 fn owned_site(current: u32, release: u32, web: u32, expected: [Expected; 1], lost: &[&str]) {
     let links = [
         ("app/current", "releases/42"),

@@ -1,4 +1,5 @@
-//! What nobody thought of: generated sites, each asked with the module and without it. Answers must be equal.
+//! What nobody thought of: generated sites, each asked with the module and without it. Answers must
+//! be equal.
 //!
 //! - [`case`]: a configuration with its tree, and how to make it smaller;
 //! - [`generate`]: from a seed to a case;
@@ -7,7 +8,8 @@
 //! - [`first_seeds`]: cases that prototypes of the module got wrong;
 //! - [`overtaken`]: requests that deploys overtake, as those after them are answered.
 //!
-//! `REALDOC_SEED` and `REALDOC_CONFIGS` choose the first seed and how many follow it; a failure names its own.
+//! `REALDOC_SEED` and `REALDOC_CONFIGS` choose the first seed and how many follow it; a failure
+//! names its own.
 
 mod case;
 mod compare;
@@ -45,7 +47,8 @@ fn in_link_mode_answers_are_those_by_the_links_name(mpm: Mpm) {
 }
 
 each_mpm!(in_target_mode_answers_are_those_by_the_real_path);
-/// `RealdocSections Target`: as httpd without the module whose DocumentRoot, aliases and rewrites name the real path.
+/// `RealdocSections Target`: as httpd without the module whose DocumentRoot, aliases and rewrites
+/// name the real path.
 fn in_target_mode_answers_are_those_by_the_real_path(mpm: Mpm) {
     run(
         mpm,
@@ -54,8 +57,8 @@ fn in_target_mode_answers_are_those_by_the_real_path(mpm: Mpm) {
     );
 }
 
-/// The control: in Target mode answers are not those by the link's name, and the module gives what httpd without it
-/// refuses. Such a difference is found, and made small.
+/// The control: in Target mode answers are not those by the link's name, and the module gives what
+/// httpd without it refuses. Such a difference is found, and made small.
 #[test]
 fn a_difference_is_found_and_made_small() {
     const MOST_PARTS: usize = 8;

@@ -1,7 +1,8 @@
-//! Random releases that overtake a request on its way to its file: it is answered as the one after it.
+//! Random releases that overtake a request on its way to its file: it is answered as the one after
+//! it.
 //!
-//! Two directories take turns, so that a release comes to stand where the request has already been. The one that is left loses all of it,
-//! its .htaccess files, its other files, or nothing.
+//! Two directories take turns, so that a release comes to stand where the request has already been.
+//! The one that is left loses all of it, its .htaccess files, its other files, or nothing.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -127,7 +128,8 @@ each_mpm!(in_releases_that_overtake_it_a_request_is_answered_as_the_next on pref
 fn in_releases_that_overtake_it_a_request_is_answered_as_the_next(mpm: Mpm) {
     for sections in ["Link", "Target"] {
         let first = number("REALDOC_SEED").unwrap_or(0);
-        // A configuration of the others is one of dozens in a server; here each needs deploys of its own.
+        // A configuration of the others is one of dozens in a server; here each needs deploys of
+        // its own.
         let count = number("REALDOC_CONFIGS").map_or(1, |count| count.div_ceil(100));
         let (mut compared, mut differences) = (0, Vec::new());
         let mut house = House::start(mpm, sections);

@@ -11,7 +11,8 @@ const MOST_ROUNDS: usize = 30;
 /// What may go is tried in so many pieces, then in so many times more, to the last line.
 const PIECES: usize = 8;
 
-/// The smallest case found that still shows the difference, or at least one as bad, and what it shows.
+/// The smallest case found that still shows the difference, or at least one as bad, and what it
+/// shows.
 pub(super) fn shrink(mpm: Mpm, case: &Case, difference: &Difference) -> (Case, Difference) {
     let mut smallest = (case.with_request(difference.request), difference.clone());
     let mut pieces = PIECES;

@@ -1,7 +1,8 @@
 //! Sections and .htaccess files under a link that flips under load.
 //!
-//! The two releases differ in their content and in their .htaccess files. What each of them answers stock httpd says
-//! beforehand, with the link at rest: under load each response has to be one of these two, as a whole.
+//! The two releases differ in their content and in their .htaccess files. What each of them answers
+//! stock httpd says beforehand, with the link at rest: under load each response has to be one of
+//! these two, as a whole.
 
 mod findings;
 mod site;
@@ -35,8 +36,8 @@ RealdocSections Target
 type References = [Vec<Answer>; 2];
 
 each_mpm!(each_response_is_of_one_release);
-/// Each response under load is of one release as a whole, its .htaccess files and the sections included; what both
-/// releases deny is not served.
+/// Each response under load is of one release as a whole, its .htaccess files and the sections
+/// included; what both releases deny is not served.
 fn each_response_is_of_one_release(mpm: Mpm) {
     let bench = Bench::new(mpm);
     bench.references_are_telling();
@@ -92,7 +93,8 @@ impl Bench {
         start(mpm, setup, &self.site, config)
     }
 
-    /// The list is worth something: all kinds of answers, most of them telling of their release, nothing secret in it.
+    /// The list is worth something: all kinds of answers, most of them telling of their release,
+    /// nothing secret in it.
     fn references_are_telling(&self) {
         let [first, second] = self.references.as_ref();
         for status in [200, 301, 401, 403, 404] {
@@ -122,7 +124,8 @@ impl Bench {
         findings
     }
 
-    /// Repeats [`under_load`](Self::under_load) until it has found enough: that depends on how busy the machine is.
+    /// Repeats [`under_load`](Self::under_load) until it has found enough: that depends on how busy
+    /// the machine is.
     #[track_caller]
     fn under_load_until(
         &self,
@@ -234,7 +237,8 @@ impl Asker {
 }
 
 each_mpm!(ten_thousand_flips_take_no_memory on prefork, event);
-/// What is made for a release goes with it: children that have seen thousands of releases are as big as before.
+/// What is made for a release goes with it: children that have seen thousands of releases are as
+/// big as before.
 fn ten_thousand_flips_take_no_memory(mpm: Mpm) {
     const WARM_UP: usize = 500;
     const FLIPS: usize = 10_000;

@@ -110,7 +110,8 @@ pub(super) const ASKS: [Ask; 43] = [
     get("/mix.shtml").at(SECOND),
 ];
 
-/// Granted is only what a section by the link's name grants. Each section leaves its trace in X-Section.
+/// Granted is only what a section by the link's name grants. Each section leaves its trace in
+/// X-Section.
 pub(super) const CONFIG: &str = r#"
 DocumentRoot {site}/current/web
 AddOutputFilter INCLUDES .shtml

@@ -17,7 +17,8 @@ use crate::traffic::{Answer, Deploys};
 const BETWEEN_FLIPS: Duration = Duration::from_millis(20);
 
 each_mpm!(a_million_requests);
-/// All kinds of requests against flips: each answer is of one release, and of none that is older than one answered before.
+/// All kinds of requests against flips: each answer is of one release, and of none that is older
+/// than one answered before.
 fn a_million_requests(mpm: Mpm) {
     // What is judged at a time.
     const ROUND: usize = 20_000;
@@ -55,8 +56,8 @@ fn a_million_requests(mpm: Mpm) {
 }
 
 each_mpm!(killed_children on prefork, event);
-/// When a child process is killed (`kill -9`), no request fails but those that it had, and no answer is wrong. (Without
-/// scripts: mod_cgid's daemon may die, too, of writing to who is gone.)
+/// When a child process is killed (`kill -9`), no request fails but those that it had, and no
+/// answer is wrong. (Without scripts: mod_cgid's daemon may die, too, of writing to who is gone.)
 fn killed_children(mpm: Mpm) {
     // In flips and in requests: however slow the server is, it gets on between two.
     const BETWEEN_KILLS: (usize, usize) = (10, 100);
@@ -116,8 +117,8 @@ struct Load {
 impl Load {
     const CLIENTS: usize = 6;
 
-    /// Asks so often for one of `paths` while flips go on; after each of them `meanwhile` gets how many there
-    /// were, and how many requests were begun.
+    /// Asks so often for one of `paths` while flips go on; after each of them `meanwhile` gets how
+    /// many there were, and how many requests were begun.
     fn run(
         server: &Server,
         site: &Releases,
@@ -184,8 +185,9 @@ fn ask_all(
 }
 
 each_mpm!(a_child_for_each_connection on prefork);
-/// `MaxConnectionsPerChild 1`: whoever answers has just begun its life, and is right. (On worker a child may serve some more,
-/// and on event stock httpd's children, too, may miss the signal that ends them.)
+/// `MaxConnectionsPerChild 1`: whoever answers has just begun its life, and is right. (On worker a
+/// child may serve some more, and on event stock httpd's children, too, may miss the signal that
+/// ends them.)
 fn a_child_for_each_connection(mpm: Mpm) {
     let (setup, site) = prepare(mpm, Module::On);
     let server = setup

@@ -9,7 +9,8 @@ use super::{FILE, RELEASES, amount, create, note, prepare};
 use crate::common::side_by_side;
 
 each_mpm!(restarts_cost_nothing);
-/// Graceful restarts leave the parent's memory and descriptors where they leave those of httpd without the module.
+/// Graceful restarts leave the parent's memory and descriptors where they leave those of httpd
+/// without the module.
 fn restarts_cost_nothing(mpm: Mpm) {
     // 14 bytes a virtual host and restart in the short form, not one in the long one.
     const TOLERANCE: u64 = 16 * 1024;
@@ -40,7 +41,8 @@ impl Parent {
     fn run(mpm: Mpm, module: Module, restarts: usize) -> Self {
         const HOSTS: usize = 100;
         const WARM_UP: usize = 3;
-        // Else malloc(3) keeps small blocks that were freed for the next of their size, more and more of them.
+        // Else malloc(3) keeps small blocks that were freed for the next of their size, more and
+        // more of them.
         const WITHOUT_CACHES: &str = "glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0";
 
         // A docroot each.
@@ -94,8 +96,8 @@ impl std::fmt::Display for Parent {
 }
 
 each_mpm!(strangers_cost_no_memory on prefork, event);
-/// What clients choose is no key: hosts and paths that never come again, and a new target now and then, leave a child as big
-/// as it was.
+/// What clients choose is no key: hosts and paths that never come again, and a new target now and
+/// then, leave a child as big as it was.
 fn strangers_cost_no_memory(mpm: Mpm) {
     const DIRS: [&str; 6] = [
         "/",

@@ -1,7 +1,7 @@
 //! Load and faults: short here, long with `make stress`.
 //!
-//! More of it is elsewhere: sections under load in `sections_load`, HUP, TERM and a graceful stop in `lifecycle`, panics in
-//! `faults`, thousands of targets in `sections_load`.
+//! More of it is elsewhere: sections under load in `sections_load`, HUP, TERM and a graceful stop
+//! in `lifecycle`, panics in `faults`, thousands of targets in `sections_load`.
 
 mod load;
 mod memory;
@@ -14,8 +14,8 @@ use testbed::{Builder, Module, Mpm, Releases, Response, Server};
 
 use crate::traffic::Answer;
 
-/// How much of something: `short`, or such a part of `long` as `REALDOC_STRESS` says, but not less than `short`. `1`: all of
-/// it.
+/// How much of something: `short`, or such a part of `long` as `REALDOC_STRESS` says, but not less
+/// than `short`. `1`: all of it.
 fn amount(short: usize, long: usize) -> usize {
     match env::var("REALDOC_STRESS") {
         Err(_) => short,
@@ -34,7 +34,8 @@ fn is_short() -> bool {
 /// Enough for an outdated answer not to look like one after a rollback.
 const RELEASES: usize = 20;
 
-/// What clients ask for: a file, a page of several parts, an index, rewritten, guarded by a .htaccess file, denied.
+/// What clients ask for: a file, a page of several parts, an index, rewritten, guarded by a
+/// .htaccess file, denied.
 const ASKS: [&str; 6] = [
     FILE,
     PAGE,

@@ -10,8 +10,9 @@ use crate::common::side_by_side;
 use crate::traffic::{Answer, Deploys};
 
 each_mpm!(twenty_restarts_a_second);
-/// Graceful restarts as fast as an old manual of httpd has it, under load and flips. No more requests fail than without the
-/// module; where clients ask again after a kept connection was closed, none. (Both in the long form.) (Without scripts: mod_cgid does not stand it.)
+/// Graceful restarts as fast as an old manual of httpd has it, under load and flips. No more
+/// requests fail than without the module; where clients ask again after a kept connection was
+/// closed, none. (Both in the long form.) (Without scripts: mod_cgid does not stand it.)
 fn twenty_restarts_a_second(mpm: Mpm) {
     let length = Duration::from_secs(amount(2, 60) as u64);
     let [stock, ours] = side_by_side(|module| Restarts::run(mpm, module, length));
@@ -22,8 +23,8 @@ fn twenty_restarts_a_second(mpm: Mpm) {
         return;
     }
     assert!(ours.failed_again.is_empty(), "{:?}", ours.failed_again);
-    // Both are random, and failures come in swarms: not more than by three standard deviations, as found from the parts of the
-    // run.
+    // Both are random, and failures come in swarms: not more than by three standard deviations, as
+    // found from the parts of the run.
     const PARTS: u32 = 20;
     let differences = Vec::from_iter((0..PARTS).map(|part| {
         let part = length * part / PARTS..length * (part + 1) / PARTS;
@@ -125,7 +126,8 @@ impl std::fmt::Display for Restarts {
     }
 }
 
-/// Each request that gets no answer is a failure. Gives the answers, and when since `start` requests failed.
+/// Each request that gets no answer is a failure. Gives the answers, and when since `start`
+/// requests failed.
 fn ask_once(endpoint: Endpoint, start: Instant, stop: &Stop) -> (Vec<Answer>, Vec<Duration>) {
     let (mut answers, mut failed) = (Vec::new(), Vec::new());
     let mut kept: Option<Connection> = None;

@@ -6,7 +6,8 @@ use super::{ASKS, FILE, PAGE, RELEASES, SCRIPT, note, prepare};
 use crate::common::side_by_side;
 
 each_mpm!(the_log_is_full);
-/// The disk of the logs is full: requests do not notice, and a flip, the grace and a restart are as ever.
+/// The disk of the logs is full: requests do not notice, and a flip, the grace and a restart are as
+/// ever.
 fn the_log_is_full(mpm: Mpm) {
     const HOST: &str = "LogLevel warn realdoc:debug\n\
         <VirtualHost *:{port}>\nErrorLog /dev/full\nCustomLog /dev/full %r\n</VirtualHost>";
@@ -43,8 +44,9 @@ fn the_log_is_full(mpm: Mpm) {
 }
 
 each_mpm!(no_descriptors_are_left on event);
-/// A process that can open no more files answers as without the module, and is right again when it can. (On the other MPMs
-/// such a process does not live to tell: it cannot take the next connection.)
+/// A process that can open no more files answers as without the module, and is right again when it
+/// can. (On the other MPMs such a process does not live to tell: it cannot take the next
+/// connection.)
 fn no_descriptors_are_left(mpm: Mpm) {
     let [stock, ours] = side_by_side(|module| without_descriptors(mpm, module));
     println!("{mpm}: without a descriptor {ours:?}");
@@ -90,9 +92,9 @@ fn without_descriptors(mpm: Mpm, module: Module) -> Vec<(&'static str, u16)> {
 }
 
 each_mpm!(a_file_system_hangs on worker, event);
-/// A file system that does not answer for the link keeps one request waiting, not those after it; other virtual hosts do not
-/// notice, and when it answers again, so does that request. (In each process: on prefork, which has one thread, all others of
-/// the process wait with it.)
+/// A file system that does not answer for the link keeps one request waiting, not those after it;
+/// other virtual hosts do not notice, and when it answers again, so does that request. (In each
+/// process: on prefork, which has one thread, all others of the process wait with it.)
 fn a_file_system_hangs(mpm: Mpm) {
     const CLIENTS: usize = 10;
     const HOSTS: &str = "<VirtualHost *:{port}>\nDocumentRoot {root}/hung/current\n</VirtualHost>\n\

@@ -1,7 +1,7 @@
 //! From a seed to a case.
 //!
-//! What is drawn is weighted: most cases should serve something and refuse something, and most of what they are made of
-//! should have a say in it.
+//! What is drawn is weighted: most cases should serve something and refuse something, and most of
+//! what they are made of should have a say in it.
 
 mod directory;
 mod mapping;
