@@ -1,4 +1,4 @@
-//! How httpd decides whether a subrequest or redirect must be authorized anew.
+//! How httpd decides whether a subrequest or redirect must be authorized again.
 
 use std::ffi::{CStr, c_char};
 
@@ -17,7 +17,7 @@ const MODULES: [&CStr; 7] = [
     c"mod_ssl.c",
 ];
 
-/// httpd's own providers of which the same holds.
+/// httpd's own providers that look at nothing else either.
 const PROVIDERS: [&CStr; 31] = [
     c"all",
     c"anon",
@@ -52,10 +52,10 @@ const PROVIDERS: [&CStr; 31] = [
     c"valid-user",
 ];
 
-/// Whether a request that has the very configuration of the one it came from need not be authorized
-/// again, wherever its file lies. httpd knows (`auth_internal_per_conf`, server/request.c) but does
-/// not tell. With any module that is not known here the answer is no, which at worst asks once
-/// more.
+/// Whether httpd does not authorize a request again that has the very configuration of the one it
+/// came from, wherever its file is. httpd's own flag (`auth_internal_per_conf`, server/request.c)
+/// is private. A module that is not known here makes it false: at worst a request is authorized
+/// once more.
 pub(crate) fn is_per_config(pool: Pool<'_>) -> bool {
     // SAFETY: httpd's own lists of hooks: null, or arrays of such links, each with its
     // module's name (apr_hooks.h). The four kinds differ only in the function's type.

@@ -1,5 +1,5 @@
-//! Text that others have chosen, for a log, a terminal or a page: names of files and of virtual
-//! hosts may hold any byte but NUL.
+//! Escapes text that others have chosen, for a log, a terminal or a page. Names of files and of
+//! virtual hosts may contain any byte but NUL.
 
 use std::ffi::CStr;
 
@@ -16,7 +16,7 @@ impl Pool<'_> {
         }
     }
 
-    /// The same for a page.
+    /// `text` for a page: the same, with HTML's special characters escaped.
     pub(crate) fn html(self, text: &CStr) -> String {
         // SAFETY: as above, twice.
         unsafe {
@@ -26,7 +26,7 @@ impl Pool<'_> {
         }
     }
 
-    /// A moment, in microseconds since 1970, as mod_status writes it.
+    /// The date of a moment, in microseconds since 1970, as mod_status writes it.
     pub(crate) fn date(self, moment: i64) -> String {
         let format = c"%A, %d-%b-%Y %H:%M:%S %Z";
         // SAFETY: httpd reads the format, and makes a text in the pool.

@@ -1,4 +1,4 @@
-//! httpd's hooks, with safe functions.
+//! httpd's hooks, for safe functions.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::marker::PhantomData;
@@ -28,13 +28,13 @@ type RegisterProxyHook =
 
 /// Registers functions of the module `M` with httpd's hooks.
 pub(crate) struct Hooks<'p, M> {
-    /// The configuration's. At a restart it is cleared, and the hooks are registered again.
+    /// The configuration's pool. httpd clears it at a restart, and has the hooks registered again.
     pool: Pool<'p>,
     module: PhantomData<M>,
 }
 
-/// A function of a request hook. Functions and closures without captures have no size
-/// and can be called from nothing but their type, which an `extern "C"` function can carry.
+/// A function for a request hook. Functions, and closures without captures, have no size: their
+/// type alone is enough to call them, and a generic `extern "C"` function has that.
 pub(crate) trait RequestHook:
     Fn(Request<'_>) -> Answer + Copy + Send + Sync + 'static
 {
@@ -98,15 +98,15 @@ impl<'p, M: Loaded> Hooks<'p, M> {
     }
 
     request_hooks! {
-        /// An initial request or a redirect has been read.
+        /// httpd has read a request, or made an internal redirect.
         post_read_request => ap_hook_post_read_request, DECLINED;
-        /// From the URL to a file name.
+        /// httpd maps the URL to a file name.
         translate_name => ap_hook_translate_name, DECLINED;
-        /// From the file name to its directory's configuration. A panic ends the request: without
-        /// us httpd would serve the release by sections that do not know of the link.
+        /// httpd finds the configuration of the file's directory. A panic ends the request, which
+        /// would go on with the wrong sections.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
-        /// The request has its file and configuration, and may be served: the last changes to it. A
-        /// panic ends the request, which may be half changed.
+        /// The request has its file and its configuration, and is authorized: modules make their
+        /// last changes. A panic ends the request, which may be half changed.
         fixups => ap_hook_fixups, SERVER_ERROR;
     }
 
@@ -145,7 +145,7 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         }
     }
 
-    /// mod_proxy has a request whose server it knows, before it sends it on. To be registered in
+    /// mod_proxy has chosen the server for a request and is about to send it. To be registered in
     /// [`pre_config`](Self::pre_config), when all modules are loaded. Where mod_proxy is not, `f`
     /// is never called.
     pub(crate) fn proxy_pre_request<F: RequestHook>(&self, _: F) {
@@ -170,8 +170,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         }
     }
 
-    /// The configuration has been read. `f` gets the pool that lives as long as it, and the
-    /// main server.
+    /// httpd has read its configuration. `f` gets the pool that lives as long as the configuration,
+    /// and the main server.
     pub(crate) fn post_config<F: ConfigHook>(&self, _: F, order: Order) {
         unsafe extern "C" fn hook<F: ConfigHook>(
             pconf: *mut raw::apr_pool_t,
@@ -187,7 +187,7 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         unsafe { raw::ap_hook_post_config(Some(hook::<F>), null(), null(), order.position) }
     }
 
-    /// The configuration has been read, and only that was wanted (`httpd -t`).
+    /// httpd has read its configuration, and does no more (`httpd -t`).
     pub(crate) fn test_config<F: ConfigHook>(&self, _: F) {
         unsafe extern "C" fn hook<F: ConfigHook>(
             pconf: *mut raw::apr_pool_t,
@@ -200,7 +200,7 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         unsafe { raw::ap_hook_test_config(Some(hook::<F>), null(), null(), Order::MIDDLE.position) }
     }
 
-    /// httpd is about to serve, and begins its scoreboard anew: at its start, and after a restart
+    /// httpd is about to serve and has cleared its scoreboard: at its start, and after a restart
     /// that is not graceful.
     pub(crate) fn pre_mpm<F: Fn(&Startup) + Copy + Send + Sync + 'static>(&self, _: F) {
         unsafe extern "C" fn hook<F: Fn(&Startup) + Copy + Send + Sync + 'static>(
@@ -217,7 +217,7 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         unsafe { raw::ap_hook_pre_mpm(Some(hook::<F>), null(), null(), Order::MIDDLE.position) }
     }
 
-    /// mod_status makes its page. Where it is not loaded `f` is never called.
+    /// mod_status writes its page. Where it is not loaded, `f` is never called.
     pub(crate) fn status<F>(&self, _: F)
     where
         F: Fn(Request<'_>, StatusFormat) + Copy + Send + Sync + 'static,

@@ -15,7 +15,7 @@ pub(crate) enum Level {
     Debug = 7,
 }
 
-/// Where lines can be written.
+/// Something with an error log.
 pub(crate) trait Log {
     /// Whether a line at `level` would be written at all.
     fn logs(&self, level: Level) -> bool;

@@ -22,8 +22,8 @@ pub(super) fn catch_panic<T>(
     on_panic: T,
     f: impl FnOnce() -> T,
 ) -> T {
-    // Unwind safety: what a panic may leave half done is the request at hand. State
-    // that outlives it is atomics, published whole, and flags that guards take back.
+    // Unwind safety: a panic may leave the request at hand half done. State that outlives the
+    // request is atomics, values that are published whole, and flags that guards take back.
     let answer = panic::catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "test-hooks")]
         super::faults::panic_in(place);
@@ -42,7 +42,7 @@ pub(super) fn catch_panic<T>(
 pub(super) fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
         let location = info.location().map(ToString::to_string);
-        // A thread that is at its end has none any more, and must not panic in here.
+        // A thread at its end has no LOCATION any more, and must not panic here.
         let _ = LOCATION.try_with(|last| last.replace(location.unwrap_or_default()));
     }));
 }

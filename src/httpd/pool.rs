@@ -1,4 +1,4 @@
-//! APR pools: memory that lives as long as what it belongs to.
+//! APR's pools: memory that is freed with the request or configuration that it belongs to.
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -106,8 +106,8 @@ impl<'p> Pool<'p> {
         }
     }
 
-    /// `path`, an absolute one, as httpd spells paths: without empty, `.` and `..` components, by
-    /// text.
+    /// The absolute `path` as httpd spells paths, without empty, `.` and `..` components. The file
+    /// system is not asked. `None`: the path is too long.
     pub(crate) fn canonicalize(self, path: &CStr) -> Option<&'p CStr> {
         let mut canonical = std::ptr::null_mut();
         // SAFETY: the pool is alive; APR reads the path, and makes a new one in the pool.
@@ -174,14 +174,14 @@ impl<'p> Pool<'p> {
     }
 }
 
-/// A pool of ours, apart from all others: any thread can clear it at any time.
+/// A pool of our own that is independent of all others: any thread can clear it at any time.
 pub(super) struct OwnPool(*mut raw::apr_pool_t);
 
 // SAFETY: a pool belongs to no thread; only one at a time can use it, and `pool` is what lends it.
 unsafe impl Send for OwnPool {}
 
 impl OwnPool {
-    /// A new one. When memory is out it does as `like` does.
+    /// A new pool. When memory is out it does what `like` does.
     pub(super) fn new(like: Pool<'_>) -> Self {
         let mut raw = std::ptr::null_mut();
         // SAFETY: `like` is alive. Without an allocator the new pool makes its own.
@@ -192,7 +192,7 @@ impl OwnPool {
         OwnPool(raw)
     }
 
-    /// The pool, for as long as it is there.
+    /// The pool, while it exists.
     pub(super) fn pool(&self) -> Pool<'_> {
         // SAFETY: it lives as long as `self`, which is one thread's (it is not `Sync`).
         unsafe { Pool::from_raw(self.0) }
@@ -201,7 +201,7 @@ impl OwnPool {
 
 impl Drop for OwnPool {
     fn drop(&mut self) {
-        // SAFETY: it is ours, and what was lent of it has come back.
+        // SAFETY: it is ours, and nothing that was borrowed from it is in use.
         unsafe { raw::apr_pool_destroy(self.0) }
     }
 }

@@ -53,8 +53,8 @@ impl<'s> Server<'s> {
         })
     }
 
-    /// This server, the main one, and the virtual hosts in the order of the text. httpd puts each
-    /// new one before those that it has (core.c, virtualhost_section).
+    /// This server, the main one, and the virtual hosts in the order of the text. (httpd's list has
+    /// the last one first: core.c, virtualhost_section.)
     pub(crate) fn in_order(self) -> Vec<Server<'s>> {
         let mut servers: Vec<_> = self.all().collect();
         servers[1..].reverse();
@@ -83,7 +83,7 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// The `ServerName`, or what httpd takes for it.
+    /// The `ServerName`, or what httpd uses in its place.
     pub(crate) fn name(self) -> &'s CStr {
         // SAFETY: the server is alive; null, or a string that lives as long.
         unsafe {
@@ -107,7 +107,7 @@ impl<'s> Server<'s> {
         }
     }
 
-    /// What holds for a request before any section.
+    /// The configuration of a request before any section applies.
     pub(crate) fn dir_config(self) -> Option<DirConfig<'s>> {
         // SAFETY: the server's own, which lives as long.
         unsafe { NonNull::new((*self.raw).lookup_defaults).map(|raw| DirConfig::from_raw(raw)) }
