@@ -127,7 +127,9 @@ fn a_panic_at_the_start() {
     let host = "<VirtualHost *:{port}>\nRealdoc On\n</VirtualHost>";
     for (place, config) in [
         ("register_hooks", host),
+        ("pre_config", host),
         ("create_server_config", ""),
+        ("create_dir_config", ""),
         ("merge_server_config", host),
         ("post_config", host),
         ("a pool's cleanup", host),
