@@ -6,12 +6,11 @@ use std::path::Path;
 use realdoc_core::Micros;
 use realdoc_core::record::How;
 
-use crate::Done;
 use crate::args::{Deploy, Flip, Rollback};
 use crate::history::{History, name_of, path_of};
 use crate::link::{self, Link};
 use crate::lock::Locks;
-use crate::output::{Failure, Result, error, failed, say, show};
+use crate::output::{Done, Failure, Result, error, failed, say, show};
 use crate::place::Place;
 use crate::prune;
 use crate::release;

@@ -38,16 +38,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use output::Result;
-
-/// How a command ended that did what it was told.
-enum Done {
-    All,
-    NotAllRemoved,
-    ThenFailed,
-    /// What `status` has found, for monitoring.
-    Status(u8),
-}
+use output::{Done, Result};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -24,6 +24,15 @@ pub(crate) struct Failure {
     pub(crate) advice: Option<String>,
 }
 
+/// How a command ended that did what it was told.
+pub(crate) enum Done {
+    All,
+    NotAllRemoved,
+    ThenFailed,
+    /// What `status` has found, for monitoring.
+    Status(u8),
+}
+
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {

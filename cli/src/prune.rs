@@ -2,13 +2,12 @@
 
 use realdoc_core::Micros;
 
-use crate::Done;
 use crate::args::{Policy, Prune};
 use crate::history::{History, Verdict, path_of};
 use crate::in_use::InUse;
 use crate::link::Link;
 use crate::lock::Locks;
-use crate::output::{Result, error, failed, say, show};
+use crate::output::{Done, Result, error, failed, say, show};
 use crate::place::Place;
 use crate::removal;
 use crate::state::State;

@@ -6,7 +6,6 @@ use std::path::Path;
 use realdoc_core::record::How;
 use rustix::fs::{Mode, chmod};
 
-use crate::Done;
 use crate::args::Withdraw;
 use crate::deploy::former;
 use crate::history::{History, path_of};
@@ -14,7 +13,7 @@ use crate::identity;
 use crate::in_use::InUse;
 use crate::link::Link;
 use crate::lock::Locks;
-use crate::output::{Failure, Result, failed, say, show};
+use crate::output::{Done, Failure, Result, failed, say, show};
 use crate::place::Place;
 use crate::release;
 use crate::state::State;
