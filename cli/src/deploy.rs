@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use realdoc_core::Micros;
 use realdoc_core::record::How;
+use realdoc_core::{Micros, now};
 
 use crate::args::{Deploy, Flip, Rollback};
 use crate::history::{History, name_of, path_of};
@@ -16,7 +16,6 @@ use crate::prune;
 use crate::release;
 use crate::state::State;
 use crate::then::Then;
-use crate::time::now;
 use crate::walk::Found;
 
 /// What is to be done, as found out by a look at the site.

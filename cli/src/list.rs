@@ -3,8 +3,8 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use realdoc_core::Micros;
 use realdoc_core::record::How;
+use realdoc_core::{Micros, now};
 
 use crate::args;
 use crate::history::{History, Verdict, name_of, path_of};
@@ -13,7 +13,7 @@ use crate::link::Link;
 use crate::output::{Result, failed, json, print, show};
 use crate::place::Place;
 use crate::state::State;
-use crate::time::{ago, date, now};
+use crate::time::{ago, date};
 
 /// A release in the list.
 struct Row<'l> {

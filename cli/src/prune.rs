@@ -1,6 +1,6 @@
 //! `realdoc prune`, and the end of each deploy: old releases go.
 
-use realdoc_core::Micros;
+use realdoc_core::{Micros, now};
 
 use crate::args::{Policy, Prune};
 use crate::history::{History, Verdict, path_of};
@@ -11,7 +11,6 @@ use crate::output::{Done, Result, error, failed, say, show};
 use crate::place::Place;
 use crate::removal;
 use crate::state::State;
-use crate::time::now;
 use crate::walk::Found;
 
 /// What can go of the releases in a directory.

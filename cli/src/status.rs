@@ -3,7 +3,7 @@
 use std::io::{Read, stdin};
 use std::path::Path;
 
-use realdoc_core::{Micros, SECOND};
+use realdoc_core::{Micros, SECOND, now};
 
 use crate::args::Status;
 use crate::history::name_of;
@@ -11,7 +11,7 @@ use crate::http;
 use crate::output::{Failure, Result, error, is_quiet, json, print, show, words};
 use crate::page::{self, Row};
 use crate::place::lead;
-use crate::time::{ago, date, now};
+use crate::time::{ago, date};
 
 /// A failure longer ago is no news.
 const NEWS: Micros = 3600 * SECOND;

@@ -1,7 +1,5 @@
 //! Spans of time as they are typed, and moments as they are printed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use realdoc_core::{Micros, SECOND};
 
 /// A span of time.
@@ -29,12 +27,6 @@ pub(crate) fn span(text: &str) -> Result<Span, String> {
         Some(_) => Err("more than ten years".to_owned()),
         None => Err("a time is a number with s, m, h or d, as in 90s, 5m, 24h".to_owned()),
     }
-}
-
-/// The present moment.
-pub(crate) fn now() -> Micros {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// A moment in UTC, as in `2026-12-01 04:33:14Z`; in JSON `2026-12-01T04:33:14Z`.

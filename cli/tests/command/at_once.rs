@@ -63,7 +63,11 @@ fn of_two_links() {
             command.spawn().expect("the command starts")
         });
         for run in children.map(end) {
-            let is_gone = run.code == Some(1) && run.err.contains("No such file");
+            // Another run removes it at this moment, or has done so.
+            let gone = ["No such file", "is empty"]
+                .iter()
+                .any(|words| run.err.contains(words));
+            let is_gone = run.code == Some(1) && gone;
             assert!(run.code == Some(0) || is_gone, "turn {turn}: {run:?}");
         }
         for link in [site.current(), site.path("staging")] {
