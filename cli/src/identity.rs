@@ -1,10 +1,13 @@
 //! Becoming another user, for good.
 
 use std::ffi::CString;
+use std::path::Path;
 
 use nix::unistd::{Uid, User, geteuid, getgrouplist, setgroups, setresgid, setresuid};
+use rustix::fs::Stat;
+use rustix::io::Errno;
 
-use crate::output::{Failure, Result};
+use crate::output::{Failure, Result, show};
 
 /// Whether this process may do everything, to everybody's files.
 pub(crate) fn is_root() -> bool {
@@ -68,4 +71,17 @@ pub(crate) fn become_user(uid: u32, whose: &str) -> Result<()> {
         return Err(cannot("root could not be given up".to_owned()));
     }
     Ok(())
+}
+
+/// Adds whose directory it is, where this user may not do something in it.
+pub(crate) fn explain(failure: Failure, errno: Errno, dir: &Path, stat: Option<Stat>) -> Failure {
+    match stat.filter(|_| matches!(errno, Errno::ACCESS | Errno::PERM)) {
+        Some(stat) => failure.advice(format!(
+            "{} belongs to {}, and this is {}.",
+            show(dir),
+            name(stat.st_uid),
+            name(uid())
+        )),
+        None => failure,
+    }
 }

@@ -50,7 +50,9 @@ fn set_one_aside(releases: &Found, entry: &Entry) -> Result<()> {
     }
     let aside = OsString::from(format!("{SET_ASIDE}{:x}", found.stat.st_ino));
     step();
-    renameat(releases, name, releases, &aside).map_err(cannot())
+    renameat(releases, name, releases, &aside).map_err(|errno| {
+        identity::explain(cannot()(errno), errno, &releases.path, Some(releases.stat))
+    })
 }
 
 /// Removing is done by the owner of the directory that holds the releases.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use realdoc_core::record::{self, Entry, MAX_LEN, Unreadable};
 use rustix::fs::{
@@ -65,7 +65,7 @@ impl State {
         if made != Err(Errno::EXIST) {
             made.map_err(|errno| {
                 let failure = failed(format!("cannot make {}", show(&path)))(errno);
-                with_owner(failure, errno, &place.dir.path, Some(place.dir.stat))
+                identity::explain(failure, errno, &place.dir.path, Some(place.dir.stat))
             })?;
         }
         let state = Self::open(place)?.ok_or_else(|| failed(show(&path))(Errno::NOENT))?;
@@ -149,20 +149,7 @@ impl State {
 
     fn cannot(&self, what: &str, file: &str, errno: Errno) -> Failure {
         let failure = failed(format!("cannot {what} {}", show(self.path.join(file))))(errno);
-        with_owner(failure, errno, &self.path, fstat(&self.dir).ok())
-    }
-}
-
-/// Adds who may do it, where this user may not.
-fn with_owner(failure: Failure, errno: Errno, dir: &Path, stat: Option<Stat>) -> Failure {
-    match stat.filter(|_| matches!(errno, Errno::ACCESS | Errno::PERM)) {
-        Some(stat) => failure.advice(format!(
-            "{} belongs to {}, and this is {}.",
-            show(dir),
-            identity::name(stat.st_uid),
-            identity::name(identity::uid())
-        )),
-        None => failure,
+        identity::explain(failure, errno, &self.path, fstat(&self.dir).ok())
     }
 }
 

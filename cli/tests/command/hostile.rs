@@ -213,7 +213,7 @@ fn a_directory_full_of_symlinks() {
 fn everything_is_exchanged_all_the_time() {
     needs_root!();
     let (site, expect_untouched) = site();
-    let attack = Attack::start(&site);
+    let attack = Attack::start(&site.path(""), ATTACK);
     let mut ended = [0_usize; 5];
     for turn in 0..amount(60, 5_000) {
         for (release, options) in [("43", &AT_ONCE[..]), ("44", &AT_ONCE[..])] {
@@ -233,32 +233,72 @@ fn everything_is_exchanged_all_the_time() {
     assert_eq!(ended[2], 0);
 }
 
+/// What the owner of the whole site can exchange.
+const ATTACK: &str = "
+    while :; do
+        mv -T releases r.old; ln -s ../etc releases
+        mkdir -p r.old/41/web r.old/42/web r.old/43/web r.old/44/web
+        rm -f releases; mv -T r.old releases
+        mv -T .current.deploy s.old; ln -s ../etc .current.deploy
+        rm -f .current.deploy; mv -T s.old .current.deploy
+        mv -T releases/43 x; ln -s ../../etc/ssh releases/43
+        rm -f releases/43; mv -T x releases/43
+        ln -sfn ../etc/ssh current; ln -sfn releases/42 current
+        ln -sf ../../etc/passwd .current.deploy/record.new
+        ln -sf ../../etc/passwd .current.deploy/link.new
+        mkdir releases/.realdoc-removed.1; ln -sf ../etc releases/.realdoc-removed.1/etc
+        ln -sfn ../../etc releases/.realdoc-removed.2
+        mv -T releases/.realdoc-removed.1 r1; ln -s ../../etc releases/.realdoc-removed.1
+        rm -f releases/.realdoc-removed.1; rm -rf r1
+    done";
+
+/// What the owner of the releases can exchange, where the link is root's.
+const ATTACK_ON_RELEASES: &str = "
+    while :; do
+        for n in 41 42 43 44; do
+            mkdir -p $n/web; mv -T $n x; ln -s ../../etc/ssh $n; rm -f $n; mv -T x $n
+        done
+        mkdir -p .realdoc-removed.1/a/b; ln -sfn ../../../etc .realdoc-removed.1/etc
+        mv -T .realdoc-removed.1/a y; ln -s ../../../etc/ssh .realdoc-removed.1/a
+        rm -f .realdoc-removed.1/a; mv -T y .realdoc-removed.1/a
+        mv -T .realdoc-removed.1 z; ln -s ../../etc .realdoc-removed.1
+        rm -f .realdoc-removed.1; rm -rf y z
+    done";
+
+/// The same where the directory of the link is root's, who stays root for the flip.
+#[test]
+fn releases_are_exchanged_under_roots_link() {
+    needs_root!();
+    let (site, expect_untouched) = site();
+    for path in [site.path(""), site.current()] {
+        lchown(path, Some(0), Some(0)).expect("root may do so");
+    }
+    let attack = Attack::start(&site.path("releases"), ATTACK_ON_RELEASES);
+    let mut deployed = 0;
+    for turn in 0..amount(40, 3_000) {
+        let release = ["42", "43", "44", "41"][turn % 4];
+        let mut command = site.deploying(release, &AT_ONCE);
+        let run = run(command.env("REALDOC_JITTER", "300"));
+        assert!(
+            run.code.is_some() && !run.err.contains("panicked"),
+            "{run:?}"
+        );
+        deployed += usize::from(run.code == Some(0));
+    }
+    drop(attack);
+    expect_untouched("exchanged");
+    eprintln!("{deployed} deploys succeeded");
+}
+
 /// A shell of nobody's that renames what realdoc works with. It ends when it is dropped.
 struct Attack(Child);
 
 impl Attack {
-    fn start(site: &Site) -> Self {
+    fn start(dir: &Path, script: &str) -> Self {
         assert!(is_root());
-        const LOOP: &str = "
-            while :; do
-                mv -T releases r.old; ln -s ../etc releases
-                mkdir -p r.old/41/web r.old/42/web r.old/43/web r.old/44/web
-                rm -f releases; mv -T r.old releases
-                mv -T .current.deploy s.old; ln -s ../etc .current.deploy
-                rm -f .current.deploy; mv -T s.old .current.deploy
-                mv -T releases/43 x; ln -s ../../etc/ssh releases/43
-                rm -f releases/43; mv -T x releases/43
-                ln -sfn ../etc/ssh current; ln -sfn releases/42 current
-                ln -sf ../../etc/passwd .current.deploy/record.new
-                ln -sf ../../etc/passwd .current.deploy/link.new
-                mkdir releases/.realdoc-removed.1; ln -sf ../etc releases/.realdoc-removed.1/etc
-                ln -sfn ../../etc releases/.realdoc-removed.2
-                mv -T releases/.realdoc-removed.1 r1; ln -s ../../etc releases/.realdoc-removed.1
-                rm -f releases/.realdoc-removed.1; rm -rf r1
-            done";
         let child = Command::new("setpriv")
-            .args(["--reuid", NOBODY, "--clear-groups", "sh", "-c", LOOP])
-            .current_dir(site.path(""))
+            .args(["--reuid", NOBODY, "--clear-groups", "sh", "-c", script])
+            .current_dir(dir)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
