@@ -8,7 +8,7 @@ use std::sync::Arc;
 use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::names::Substitution;
-use realdoc_core::table::{LinkTable, Slot};
+use realdoc_core::table::LinkTable;
 
 use crate::analysis::Analyzer;
 use crate::config::{ServerConfig, Settings};
@@ -20,8 +20,12 @@ use crate::module::Realdoc;
 use crate::report::StartReport;
 use crate::site::Site;
 
-/// How many links have a slot of their own, in up to 2 MiB of shared memory. With more, some share one.
+/// How many links have a slot of their own. With more, some share one. The slots are 2 MiB of
+/// shared memory. A further KiB for each takes memory only where it is used.
 const SLOTS: usize = 16_384;
+
+/// The same where memory cannot be shared.
+const PRIVATE_SLOTS: usize = 1_024;
 
 /// The post_config hook: gives every server its [`Site`].
 pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
@@ -128,13 +132,15 @@ fn table(startup: &Startup, main: Server<'_>) -> LinkTable {
             "RD02: no shared memory ({error}): after a deploy, processes will go over to the \
              new release one by one"
         );
-        LinkTable::private(SLOTS)
+        LinkTable::private(PRIVATE_SLOTS)
     })
 }
 
 fn shared_table(startup: &Startup) -> io::Result<LinkTable> {
     // Another layout takes another name.
-    retained_slice::<Slot>(startup, "mod_realdoc table 3", SLOTS).map(LinkTable::new)
+    let slots = retained_slice(startup, "mod_realdoc table 3", SLOTS)?;
+    let chains = retained_slice(startup, "mod_realdoc chains 1", SLOTS)?;
+    Ok(LinkTable::new(slots, chains))
 }
 
 /// Shared like the table. Without shared memory each process writes its lines.
@@ -150,7 +156,7 @@ fn log_once(startup: &Startup) -> LogOnce {
 fn own_table(settings: &Settings) -> Option<LinkTable> {
     settings
         .has_private_cells()
-        .then(|| LinkTable::private(SLOTS))
+        .then(|| LinkTable::private(PRIVATE_SLOTS))
 }
 
 #[cfg(not(feature = "test-hooks"))]

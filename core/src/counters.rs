@@ -44,6 +44,17 @@ pub struct Counts {
 }
 
 impl Counters {
+    #[cfg(test)]
+    pub(crate) fn scribble(&self, words: [u64; 6]) {
+        let [checks, flips, flipped_at, failures, failed_at, errno] = words;
+        self.checks.store(checks, Relaxed);
+        self.flips.store(flips, Relaxed);
+        self.flipped_at.store(flipped_at as i64, Relaxed);
+        self.failures.store(failures, Relaxed);
+        self.failed_at.store(failed_at as i64, Relaxed);
+        self.errno.store(errno as i32, Relaxed);
+    }
+
     pub(crate) fn checked(&self) {
         self.checks.fetch_add(1, Relaxed);
     }
@@ -84,5 +95,36 @@ impl Counters {
         self.checks.store(0, Relaxed);
         self.flips.store(0, Relaxed);
         self.failures.store(0, Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_without_its_error_yet_is_none() {
+        let counters = Counters::default();
+        counters.failures.store(1, Relaxed);
+        assert_eq!(counters.read().failure, None);
+        counters.failed(SECOND, Errno::NOENT);
+        assert_eq!(counters.read().failure, Some((SECOND, Errno::NOENT)));
+        for no_errno in [0, -1, 4096, 1_000_000, i32::MIN, i32::MAX] {
+            counters.errno.store(no_errno, Relaxed);
+            assert_eq!(counters.read().failure, None, "{no_errno}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_there_can_be_shown(words in any::<[u64; 6]>()) {
+            let counters = Counters::default();
+            counters.scribble(words);
+            let counts = counters.read();
+            let times = counts.flipped_at.into_iter().chain(counts.failure.map(|(at, _)| at));
+            prop_assert!(times.into_iter().all(|at| (0..=LATEST).contains(&at)));
+        }
     }
 }

@@ -6,6 +6,7 @@
 //!   over a small file-system interface ([`fs`]).
 //! - [`stamp`]: the word of a link that all processes of the server share.
 //! - [`table`]: the shared table of all links, with a stamp and counters for each.
+//! - [`chain`]: where a link leads, as text in that table.
 //! - [`counters`]: what is counted for the status page.
 //! - [`switch`]: how what a process finds and what the stamps say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it asks again.
@@ -26,6 +27,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub mod auto;
+pub mod chain;
 pub mod counters;
 pub mod cursor;
 pub mod denials;

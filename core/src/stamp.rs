@@ -24,6 +24,11 @@ impl Stamp {
     /// The stamp of a link that nobody has seen.
     pub(crate) const UNSEEN: Stamp = Stamp(0);
 
+    /// The value itself.
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
+
     /// Whether the stamp was set by a process that saw the link lead to `target`
     /// (or to a target with the same hash).
     pub(crate) fn names(self, target: &CStr) -> bool {
@@ -44,6 +49,11 @@ pub struct SharedStamp(AtomicU64);
 impl SharedStamp {
     pub(crate) fn unseen() -> Self {
         SharedStamp(AtomicU64::new(Stamp::UNSEEN.0))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn scribble(&self, word: u64) {
+        self.0.store(word, std::sync::atomic::Ordering::Relaxed);
     }
 
     pub(crate) fn load(&self) -> Stamp {

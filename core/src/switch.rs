@@ -3,12 +3,13 @@
 //! flipped that changes the stamp, so that no process goes back to the old release
 //! once one has answered from the new. Model-checked in `tests/switch_model.rs`.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::sync::atomic::Ordering::SeqCst;
 
 use crate::Micros;
+use crate::chain::Chain;
 use crate::fs::{Errno, Fs};
-use crate::resolve::{Link, Mode, ResolveError, Resolved, resolve, unchanged};
+use crate::resolve::{Link, Mode, ResolveError, Resolved, chain, resolve, unchanged};
 use crate::stamp::Stamp;
 use crate::sync::fence;
 use crate::table::{LinkTable, Slot};
@@ -140,7 +141,9 @@ impl<F: Fs> Resolver<'_, F> {
                 };
             }
             if agreed {
-                return Ok(Snapshot { resolved, stamps });
+                let found = Snapshot { resolved, stamps };
+                self.show(&found);
+                return Ok(found);
             }
         }
         // Flips and checks keep coming. This is as fresh as can be. All processes, this
@@ -150,6 +153,26 @@ impl<F: Fs> Resolver<'_, F> {
             slot.overrule(&link.target, now);
         }
         Ok(found)
+    }
+
+    /// Sees to it that the status page of any process can show where the links lead.
+    fn show(&self, found: &Snapshot) {
+        for (link, (_, stamp)) in found.links().iter().zip(&found.stamps) {
+            let leads_there = |steps: &[CString]| steps.last() == Some(&link.target);
+            let is_shown = match self.table.chain(&link.path, self.mode) {
+                Chain::Unknown => false,
+                Chain::TooLong => true,
+                Chain::Paths(steps) => leads_there(&steps),
+            };
+            if is_shown {
+                continue;
+            }
+            // If it was flipped again, that is for the next time.
+            if let Some(steps) = chain(self.fs, link).ok().filter(|steps| leads_there(steps)) {
+                self.table
+                    .write_chain(&link.path, self.mode, *stamp, &steps);
+            }
+        }
     }
 
     /// What the docroot resolves to, and the stamps after that.

@@ -3,11 +3,12 @@
 //! A taken-over process may write anything there. So nothing that is read from it is
 //! used as an index, a length or an error number before it was checked.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use crate::Micros;
+use crate::chain::{Chain, SharedChain};
 use crate::counters::{Counters, Counts};
 use crate::resolve::Mode;
 use crate::stamp::{SharedStamp, Stamp};
@@ -38,6 +39,15 @@ impl Slot {
             stamp: SharedStamp::unseen(),
             counters: OwnCacheLine::default(),
         }
+    }
+
+    /// What a taken-over process may do.
+    #[cfg(test)]
+    pub(crate) fn scribble(&self, words: [u64; 8]) {
+        let [key, stamp, counters @ ..] = words;
+        self.key.store(key, std::sync::atomic::Ordering::Relaxed);
+        self.stamp.scribble(stamp);
+        self.counters().scribble(counters);
     }
 
     pub(crate) fn stamp(&self) -> &SharedStamp {
@@ -79,40 +89,74 @@ impl Slot {
 /// neighbourhood is full, links share a slot: a flip of one then makes processes resolve
 /// the others again too. That is slower, and never wrong.
 #[derive(Clone, Copy)]
-pub struct LinkTable(&'static [Slot]);
+pub struct LinkTable {
+    slots: &'static [Slot],
+    /// One for each slot. Apart from those, since they are large and seldom touched.
+    chains: &'static [SharedChain],
+}
 
 impl LinkTable {
     /// How many slots are tried before one is shared.
     const PROBES: usize = 64;
 
-    /// A table over `slots`, which must not be empty.
+    /// A table over `slots`, which must not be empty, and the `chains` of their links.
     #[must_use]
-    pub fn new(slots: &'static [Slot]) -> Self {
+    pub fn new(slots: &'static [Slot], chains: &'static [SharedChain]) -> Self {
         assert!(!slots.is_empty(), "a table of links needs a slot");
-        LinkTable(slots)
+        LinkTable { slots, chains }
     }
 
     /// A table of this process alone, never freed: where memory cannot be shared,
     /// and for tests.
     #[must_use]
     pub fn private(slots: usize) -> Self {
-        LinkTable::new(Vec::leak((0..slots).map(|_| Slot::free()).collect()))
+        LinkTable::new(
+            Vec::leak((0..slots).map(|_| Slot::free()).collect()),
+            Vec::leak((0..slots).map(|_| SharedChain::unknown()).collect()),
+        )
     }
 
     /// What has been counted of the link `name` of docroots that are resolved in `mode`.
     /// `None`: no process has ever known it as a link.
     #[must_use]
     pub fn counts(self, name: &CStr, mode: &Mode) -> Option<Counts> {
+        Some(self.slots[self.find(name, mode)?].counters().read())
+    }
+
+    /// Where the link `name` of docroots that are resolved in `mode` leads, as the last process saw it
+    /// that found it flipped. To be escaped: a taken-over process may have written it.
+    #[must_use]
+    pub fn chain(self, name: &CStr, mode: &Mode) -> Chain {
+        self.chain_at(name, mode)
+            .map_or(Chain::Unknown, |(chain, stamp)| chain.read(stamp))
+    }
+
+    /// Writes that `link` leads by these `steps` under the present stamp. Not in a slot that it
+    /// shares with the link that came first.
+    pub(crate) fn write_chain(self, link: &CStr, mode: &Mode, stamp: Stamp, steps: &[CString]) {
+        if let Some((chain, _)) = self.chain_at(link, mode) {
+            chain.write(stamp, steps);
+        }
+    }
+
+    fn chain_at(self, name: &CStr, mode: &Mode) -> Option<(&'static SharedChain, Stamp)> {
+        if self.chains.is_empty() {
+            return None;
+        }
+        let at = self.find(name, mode)?;
+        Some((self.chains.get(at)?, self.slots[at].stamp.load()))
+    }
+
+    /// Where the slot of a link is that has one of its own.
+    fn find(self, name: &CStr, mode: &Mode) -> Option<usize> {
         let key = key(name, mode);
-        let slot = self
-            .candidates(key)
-            .find(|slot| slot.key.load(Acquire) == key);
-        slot.map(|slot| slot.counters().read())
+        self.candidates(key)
+            .find(|at| self.slots[*at].key.load(Acquire) == key)
     }
 
     /// Forgets all that has been counted.
     pub fn clear_counters(self) {
-        for slot in self.0 {
+        for slot in self.slots {
             if slot.key.load(Acquire) != 0 {
                 slot.counters().clear();
             }
@@ -123,21 +167,21 @@ impl LinkTable {
     /// every process that has this table.
     pub(crate) fn slot(self, name: &CStr, mode: &Mode) -> &'static Slot {
         let key = key(name, mode);
-        for slot in self.candidates(key) {
+        for slot in self.candidates(key).map(|at| &self.slots[at]) {
             match slot.key.compare_exchange(0, key, AcqRel, Acquire) {
                 Ok(_) => return slot,
                 Err(taken) if taken == key => return slot,
                 Err(_) => {}
             }
         }
-        &self.0[key as usize % self.0.len()]
+        &self.slots[key as usize % self.slots.len()]
     }
 
     /// The slots that a link with this key may have.
-    fn candidates(self, key: u64) -> impl Iterator<Item = &'static Slot> {
-        let slots = self.0;
-        let home = key as usize % slots.len();
-        (0..Self::PROBES.min(slots.len())).map(move |i| &slots[(home + i) % slots.len()])
+    fn candidates(self, key: u64) -> impl Iterator<Item = usize> {
+        let len = self.slots.len();
+        let home = key as usize % len;
+        (0..Self::PROBES.min(len)).map(move |i| (home + i) % len)
     }
 }
 

@@ -16,7 +16,7 @@ use realdoc_core::SECOND;
 use realdoc_core::docroot::{Check as Question, Docroot, Policy, When};
 use realdoc_core::fs::{Errno, Fs, Stat};
 use realdoc_core::resolve::Mode;
-use realdoc_core::table::LinkTable;
+use realdoc_core::table::{LinkTable, Slot};
 
 /// What a thread of the model does, one after the other.
 #[derive(Clone, Copy)]
@@ -170,6 +170,11 @@ enum Memory {
 }
 use Memory::{Private, Shared};
 
+/// A table with one slot. Where the link leads is not shown.
+fn table() -> LinkTable {
+    LinkTable::new(Vec::leak(vec![Slot::free()]), &[])
+}
+
 /// Checks that no answer goes back when the `threads` run at once, after the
 /// processes in `warm` have answered requests: in each way of seeing the flip.
 fn check(
@@ -201,14 +206,14 @@ fn check_one(
     let preemptions = if threads.len() > 2 { 2 } else { 3 };
     builder.preemption_bound.get_or_insert(preemptions);
     builder.check(move || {
-        let shared = LinkTable::private(1);
+        let shared = table();
         let processes = (0..)
             .take_while(|&p| threads.iter().any(|thread| takes(thread, p)))
             .map(|process| Process {
                 docroot: Docroot::new(LINK.to_owned(), Mode::Realpath),
                 table: match memory {
                     Memory::Shared => shared,
-                    Memory::Private => LinkTable::private(1),
+                    Memory::Private => table(),
                 },
                 shared: threads
                     .iter()

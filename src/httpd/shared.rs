@@ -7,6 +7,7 @@ use std::io;
 use std::ptr::null_mut;
 use std::sync::atomic::AtomicU64;
 
+use realdoc_core::chain::SharedChain;
 use realdoc_core::table::Slot;
 
 use super::raw;
@@ -23,6 +24,9 @@ pub(crate) unsafe trait Shareable: Sync + 'static {}
 unsafe impl Shareable for Slot {}
 // SAFETY: an atomic integer.
 unsafe impl Shareable for AtomicU64 {}
+
+// SAFETY: atomic integers (realdoc_core::chain).
+unsafe impl Shareable for SharedChain {}
 
 /// Kept by httpd under our key over restarts.
 struct Retained {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
+use super::state::Memory;
+use super::time::{NEVER, RESOLVE_EVERY, within};
 use super::turn::Asking;
-use super::{Check, Docroot, Event, Memory, NEVER, RESOLVE_EVERY, When, within};
+use super::{Check, Docroot, Event, When};
 use crate::Micros;
 use crate::fs::Fs;
 use crate::resolve::ResolveError;

@@ -1,6 +1,6 @@
 //! The memory of what went wrong with a docroot.
 
-use super::{NEVER, RESOLVE_EVERY, within};
+use super::time::{NEVER, RESOLVE_EVERY, within};
 use crate::{Micros, SECOND};
 
 /// How often a broken docroot is logged, at most.

@@ -1,11 +1,17 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::{CStr, CString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use proptest::prelude::*;
+
 use super::*;
-use crate::fs::{Errno, Stat};
+use crate::chain::SharedChain;
+use crate::fs::{Errno, Fs, Stat};
+use crate::resolve::Mode;
 use crate::stamp::Stamp;
-use crate::table::LinkTable;
+use crate::table::{LinkTable, Slot};
+use crate::{Micros, SECOND};
 
 /// `/current`, a symlink to some directory.
 struct Current(RefCell<CString>);
@@ -45,28 +51,55 @@ fn twins() -> (CString, CString) {
         .unwrap()
 }
 
+/// A question about `/current`.
+fn check(fs: &Current, table: LinkTable, check_every: Micros) -> Check<'_, Current> {
+    Check {
+        began: 0,
+        clock: || 0,
+        policy: Policy {
+            check_every,
+            grace: 0,
+        },
+        table,
+        fs,
+        when: When::Due,
+        pinned: None,
+    }
+}
+
+fn pin(docroot: &Docroot, check: &Check<'_, Current>) -> Option<CString> {
+    let pinned = docroot.pin(check, &mut |_| {}, |found| found.docroot.clone());
+    pinned.expect("it does not hang")
+}
+
+proptest! {
+    /// A taken-over process writes to all memory that it shares with this one.
+    #[test]
+    fn garbage_in_the_table_makes_no_wrong_answer(
+        garbage in proptest::collection::vec((any::<[u64; 8]>(), any::<bool>()), 1..20),
+    ) {
+        let slots: &'static [Slot] = Vec::leak(vec![Slot::free(), Slot::free()]);
+        let table = LinkTable::new(slots, Vec::leak(vec![SharedChain::unknown()]));
+        let docroot = Docroot::new(c"/current".into(), Mode::Realpath);
+        for (n, (words, is_flipped)) in garbage.into_iter().enumerate() {
+            slots[n % 2].scribble(words);
+            let target = if is_flipped { c"/releases/1" } else { c"/releases/2" };
+            let fs = Current(RefCell::new(target.into()));
+            let pinned = pin(&docroot, &check(&fs, table, 0));
+            prop_assert_eq!(pinned.as_deref(), Some(target));
+            let _ = table.counts(c"/current", &Mode::Realpath);
+            let _ = table.chain(c"/current", &Mode::Realpath);
+        }
+    }
+}
+
 #[test]
 fn a_flip_between_targets_of_equal_hashes_switches_the_whole_server() {
     let table = LinkTable::private(1);
     let (one, other) = twins();
     let fs = Current(RefCell::new(one.clone()));
     let [eager, lazy] = [(); 2].map(|()| Docroot::new(c"/current".into(), Mode::Realpath));
-    let request = |docroot: &Docroot, check_every| {
-        let check = Check {
-            began: 0,
-            clock: || 0,
-            policy: Policy {
-                check_every,
-                grace: 0,
-            },
-            table,
-            fs: &fs,
-            when: When::Due,
-            pinned: None,
-        };
-        let pinned = docroot.pin(&check, &mut |_| {}, |s| s.docroot.clone());
-        pinned.expect("it does not hang")
-    };
+    let request = |docroot: &Docroot, check_every| pin(docroot, &check(&fs, table, check_every));
     for target in [&one, &other, &one] {
         fs.0.replace(target.clone());
         assert_eq!(request(&eager, 0).as_ref(), Some(target));

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use realdoc_core::SECOND;
+use realdoc_core::chain::Chain;
 use realdoc_core::counters::Counts;
 use realdoc_core::fs::Errno;
 use realdoc_core::resolve::Mode;
@@ -91,4 +92,42 @@ fn failures_are_counted_with_the_last_cause() {
         let counts = read(table, &mode);
         assert_eq!((counts.checks, counts.failures), (1, 1));
     }
+}
+
+/// Whoever is asked for the page shows where the link leads, also if it does not resolve by now.
+#[test]
+fn all_processes_show_where_the_link_leads() {
+    let fs = site();
+    fs.link("/srv/stage", "current");
+    let table = LinkTable::private(8);
+    let chain = |link| table.chain(link, &Mode::Realpath);
+    assert_eq!(chain(c"/srv/stage"), Chain::Unknown);
+    let mut process = Process::new(&fs, table, "/srv/stage");
+    process.request(T);
+    let steps = vec![c"/srv/current".to_owned(), c"/srv/releases/1".to_owned()];
+    assert_eq!(chain(c"/srv/stage"), Chain::Paths(steps));
+
+    // It asks for that only when there is news.
+    fs.calls();
+    process.request(T + SECOND);
+    let calls = fs.calls();
+    fs.link(CURRENT, "releases/2");
+    process.request(T + 2 * SECOND);
+    assert!(fs.calls() > calls);
+    let steps = vec![c"/srv/current".to_owned(), c"/srv/releases/2".to_owned()];
+    assert_eq!(chain(c"/srv/stage"), Chain::Paths(steps.clone()));
+    process.request(T + 3 * SECOND);
+    fs.calls();
+    process.request(T + 4 * SECOND);
+    assert_eq!(fs.calls(), calls);
+    fs.remove(CURRENT);
+    process.request(T + 5 * SECOND);
+    assert_eq!(chain(c"/srv/stage"), Chain::Paths(steps));
+
+    // A kibibyte of names.
+    let long = format!("releases/{}", "x".repeat(1_020));
+    fs.dir(&format!("/srv/{long}"));
+    fs.link(CURRENT, &long);
+    process.request(T + 6 * SECOND);
+    assert_eq!(chain(c"/srv/stage"), Chain::TooLong);
 }

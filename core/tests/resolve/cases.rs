@@ -4,7 +4,7 @@
 use std::ffi::CString;
 
 use realdoc_core::fs::{CachedFs, Errno, PATH_MAX};
-use realdoc_core::resolve::{Mode, ResolveError, resolve, starts_at_component, unchanged};
+use realdoc_core::resolve::{Mode, ResolveError, chain, resolve, starts_at_component, unchanged};
 
 use crate::memory_fs::MemoryFs;
 
@@ -402,4 +402,34 @@ fn what_many_docroots_have_in_common_is_asked_once() {
     // srv, current, releases, 42, web; 41, web; data, deep; and each time whether it is a
     // directory.
     assert_eq!(calls, [6, 3, 3]);
+}
+
+#[test]
+fn a_chain_is_a_link_and_the_symlinks_behind_it() {
+    let fs = site();
+    fs.link("/www", "/srv");
+    fs.link("/srv/current", "releases/42");
+    fs.link("/srv/public_html", "./current/../42/web");
+    let steps = |docroot: &str, mode: &Mode| {
+        let links = resolve(&fs, &c(docroot), mode).unwrap().links;
+        let last = links.last().unwrap();
+        let steps = chain(&fs, last).unwrap();
+        assert_eq!(steps.last(), Some(&last.target));
+        steps
+    };
+    let direct = [c("/srv/releases/42")];
+    assert_eq!(steps("/www/current/web", &Mode::Realpath), direct);
+    let through = [
+        c("/srv/./current/../42/web"),
+        c("/srv/releases/42/../42/web"),
+        c("/srv/releases/42/web"),
+    ];
+    assert_eq!(steps("/www/public_html", &Mode::Realpath), through);
+    fs.link("/srv/public_html", "current/web");
+    let through = [c("/srv/current/web"), c("/srv/releases/42/web")];
+    assert_eq!(steps("/www/public_html", &Mode::Realpath), through);
+    assert_eq!(
+        steps("/srv/public_html", &READLINK),
+        [c("/srv/current/web")]
+    );
 }
