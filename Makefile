@@ -87,10 +87,11 @@ bench: setup-bench module ## what it costs, against httpd without the module (mi
 bench-opcache: setup-bench setup module ## how PHP's opcache fills with releases, and what helps (minutes)
 	python3 benches/opcache "$(MODULE)"
 
-check: setup-build ## formatting, lints, and what must not compile
+check: setup-build ## formatting, lints, layers, and what must not compile
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --workspace --all-targets --locked --features mod_realdoc/test-hooks -- -D warnings
+	scripts/layers
 	scripts/misuse
 
 dist: ## source archive with all crates, which builds without network (into target/package)
