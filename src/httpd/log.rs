@@ -1,6 +1,6 @@
 //! Lines in httpd's error log, tagged `[realdoc:level]`.
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::fmt;
 
 use super::raw;
@@ -20,8 +20,8 @@ pub(crate) trait Log {
     /// Whether a line at `level` would be written at all.
     fn logs(&self, level: Level) -> bool;
 
-    /// Writes a line. `file` ends with a NUL. Use [`log!`].
-    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>);
+    /// Writes a line. Use [`log!`].
+    fn write(&self, file: &'static CStr, line: u32, level: Level, message: fmt::Arguments<'_>);
 }
 
 /// `log!(request, Error, "format", ...)`: formats only what will be written.
@@ -30,7 +30,8 @@ macro_rules! log {
         use $crate::httpd::Log as _;
         let (to, level) = (&$to, $crate::httpd::Level::$level);
         if to.logs(level) {
-            to.write(concat!(file!(), "\0"), line!(), level, format_args!($($message)+));
+            const FILE: &std::ffi::CStr = $crate::httpd::c_file(concat!(file!(), "\0"));
+            to.write(FILE, line!(), level, format_args!($($message)+));
         }
     }};
 }
@@ -44,14 +45,14 @@ impl Log for LogOf {
         true
     }
 
-    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+    fn write(&self, file: &'static CStr, line: u32, level: Level, message: fmt::Arguments<'_>) {
         write_server(self.0, file, line, level, message);
     }
 }
 
 pub(super) fn write_server(
     server: *const raw::server_rec,
-    file: &'static str,
+    file: &'static CStr,
     line: u32,
     level: Level,
     message: fmt::Arguments<'_>,
@@ -61,7 +62,7 @@ pub(super) fn write_server(
     // with a NUL and are copied.
     unsafe {
         raw::realdoc_log_server(
-            c_file(file),
+            file.as_ptr(),
             line as c_int,
             level as c_int,
             server,
@@ -70,9 +71,12 @@ pub(super) fn write_server(
     }
 }
 
-pub(super) fn c_file(file: &'static str) -> *const c_char {
-    debug_assert!(file.ends_with('\0'), "log! appends it");
-    file.as_ptr().cast()
+/// For [`log!`].
+pub(crate) const fn c_file(file: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(file.as_bytes()) {
+        Ok(file) => file,
+        Err(_) => panic!("log! appends a NUL"),
+    }
 }
 
 /// httpd itself escapes control characters and cuts what is too long (server/log.c).

@@ -45,7 +45,7 @@ pub(crate) use command::{Args, Command, Directive, command_table};
 pub(crate) use conftree::regex_mappings;
 pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, matches_pattern};
 pub(crate) use hooks::{Hooks, StatusFormat};
-pub(crate) use log::{Level, Log, log};
+pub(crate) use log::{Level, Log, c_file, log};
 pub(crate) use module::{Module, export_module};
 pub(crate) use order::Order;
 pub(crate) use parent::Parent;

@@ -7,7 +7,7 @@ use std::ptr::NonNull;
 
 use super::answer::Answer;
 use super::dir_config::{DirConfig, Options};
-use super::log::{Level, Log, c_file, c_string};
+use super::log::{Level, Log, c_string};
 use super::pool::Pool;
 use super::raw;
 use super::server::Server;
@@ -336,13 +336,14 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Asks, as httpd's own walk, what the file's name leads to; false if to nothing.
+    /// Asks, as httpd's own walk does, what the file's name leads to; false if to nothing.
     pub(crate) fn stat_filename(self) -> bool {
         let r = self.as_ptr();
         // SAFETY: the request is alive, with a file name.
-        let status =
-            unsafe { raw::ap_run_dirwalk_stat(&raw mut (*r).finfo, r, raw::APR_FINFO_MIN as i32) };
-        status == 0
+        let stat = || unsafe {
+            raw::ap_run_dirwalk_stat(&raw mut (*r).finfo, r, raw::APR_FINFO_MIN as i32)
+        };
+        self.filename().is_some() && stat() == 0
     }
 
     /// Asks for a component on the way, `path`, without following it. Where there is nothing, all but
@@ -481,12 +482,12 @@ impl Log for Request<'_> {
         unsafe { raw::realdoc_logs_request(self.as_ptr(), level as c_int) != 0 }
     }
 
-    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+    fn write(&self, file: &'static CStr, line: u32, level: Level, message: fmt::Arguments<'_>) {
         let message = c_string(message);
         // SAFETY: the request is alive; both strings end with a NUL and are copied.
         unsafe {
             raw::realdoc_log_request(
-                c_file(file),
+                file.as_ptr(),
                 line as c_int,
                 level as c_int,
                 self.as_ptr(),

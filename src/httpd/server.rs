@@ -160,7 +160,7 @@ impl Log for Server<'_> {
         unsafe { raw::realdoc_logs_server(self.as_ptr(), level as c_int) != 0 }
     }
 
-    fn write(&self, file: &'static str, line: u32, level: Level, message: fmt::Arguments<'_>) {
+    fn write(&self, file: &'static CStr, line: u32, level: Level, message: fmt::Arguments<'_>) {
         write_server(self.as_ptr(), file, line, level, message);
     }
 }

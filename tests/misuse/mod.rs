@@ -11,8 +11,8 @@ use realdoc_core::table::Slot;
 
 use crate::config::ServerConfig;
 use crate::httpd::{
-    DirConfig, File, Options, Pool, PoolList, PoolPath, Request, Server, Shorten, Startup,
-    retained_slice,
+    DirConfig, File, Level, Log, Options, Pool, PoolList, PoolPath, Request, Server, Shorten,
+    Startup, retained_slice,
 };
 use crate::link::Link;
 use crate::module::Realdoc;
@@ -138,6 +138,11 @@ fn changing_after_its_end<'r>(r: Request<'r>) -> &'r CStr {
     let text = path.finish();
     path.push(b"/b"); //~ E0382
     text
+}
+
+/// A text without an end.
+fn endless(r: Request<'_>) {
+    Log::write(&r, "src/lib.rs", 1, Level::Error, format_args!("")); //~ E0308
 }
 
 /// What is sound only while one thread runs, while others serve.
