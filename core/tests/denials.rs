@@ -240,11 +240,18 @@ fn large_regexes_are_given_up() {
         nested.as_str(),
         "(a{1000}){1000}",
         "((a{0,300}){0,300}){0,300}",
+        &"a|".repeat(100_000),
     ] {
         assert!(
             Regex::parse(pattern.as_bytes(), false).is_none(),
             "{}",
             pattern.len()
+        );
+    }
+    for pattern in ["(){65535}", "(){18446744073709551615,}", "a{99999}", "a{,}"] {
+        assert!(
+            Regex::parse(pattern.as_bytes(), false).is_some(),
+            "{pattern}"
         );
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn parse(pattern: &[u8], ignore_case: bool) -> Option<Vec<Step>> {
 enum Node {
     Step(Step),
     Sequence(Vec<Node>),
-    Either(Box<[Node; 2]>),
+    /// Alternatives; at least one.
+    Any(Vec<Node>),
     Repeat {
         atom: Box<Node>,
         min: usize,
@@ -42,14 +43,19 @@ impl Node {
         match self {
             Node::Step(step) => program.push(*step),
             Node::Sequence(nodes) => nodes.iter().try_for_each(|node| node.emit(program))?,
-            Node::Either(nodes) => {
-                let [one, other] = &**nodes;
-                let split = hole(program);
-                one.emit(program)?;
-                let jump = hole(program);
-                program[split] = Step::Split(split + 1, program.len());
-                other.emit(program)?;
-                program[jump] = Step::Split(program.len(), program.len());
+            Node::Any(nodes) => {
+                let (last, others) = nodes.split_last()?;
+                let mut jumps = Vec::new();
+                for node in others {
+                    let split = hole(program);
+                    node.emit(program)?;
+                    jumps.push(hole(program));
+                    program[split] = Step::Split(split + 1, program.len());
+                }
+                last.emit(program)?;
+                for jump in jumps {
+                    program[jump] = Step::Split(program.len(), program.len());
+                }
             }
             Node::Repeat { atom, min, max } => {
                 for _ in 0..*min {
@@ -108,11 +114,11 @@ impl<'p> Parser<'p> {
 
     /// `a|b|c`, up to the end of the group.
     fn alternatives(&mut self) -> Option<Node> {
-        let mut node = self.sequence()?;
+        let mut nodes = vec![self.sequence()?];
         while self.take(b"|") {
-            node = Node::Either(Box::new([node, self.sequence()?]));
+            nodes.push(self.sequence()?);
         }
-        Some(node)
+        Some(Node::Any(nodes))
     }
 
     fn sequence(&mut self) -> Option<Node> {
@@ -261,17 +267,15 @@ impl<'p> Parser<'p> {
         Some(Node::Repeat { atom, min, max })
     }
 
-    /// The numbers of `{2,4}`; all but the closing bracket is passed over.
+    /// The numbers of `{2,4}`, of 16 bits as in PCRE; all but the closing bracket is passed over.
     fn counts(&mut self) -> Option<(usize, Option<usize>)> {
         let end = self.rest.iter().position(|byte| *byte == b'}')?;
         let text = std::str::from_utf8(&self.rest[1..end]).ok()?;
+        let number = |text: &str| text.parse::<u16>().ok().map(usize::from);
         let counts = match text.split_once(',') {
-            None => {
-                let count = text.parse().ok()?;
-                (count, Some(count))
-            }
-            Some((min, "")) => (min.parse().ok()?, None),
-            Some((min, max)) => (min.parse().ok()?, Some(max.parse().ok()?)),
+            None => (number(text)?, Some(number(text)?)),
+            Some((min, "")) => (number(min)?, None),
+            Some((min, max)) => (number(min)?, Some(number(max)?)),
         };
         self.rest = &self.rest[end..];
         Some(counts)
