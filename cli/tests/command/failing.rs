@@ -1,4 +1,5 @@
-//! A file system that is full or read-only: the link is as it was, and the next run is clean.
+//! Other file systems; and one that is full or read-only, where the link is as it was, and the next
+//! run is clean.
 
 use std::fs;
 use std::process::Command;
@@ -86,6 +87,38 @@ fn a_read_only_disk() {
     assert!(run.err.contains("Read-only file system"), "{run:?}");
     assert!(run.out.starts_with("code 1 releases/1\n"), "{run:?}");
     assert!(run.out.ends_with("code 0\n"), "{run:?}");
+}
+
+/// Deploys, a rollback and removals, where inodes and renames are another matter.
+#[test]
+fn other_file_systems() {
+    needs_root!();
+    let site = Site::bare("unused", &[]);
+    for mount in [
+        "mount -t tmpfs -o mode=755 tmpfs $2",
+        "mkdir $2/l $2/u $2/w && mount -t tmpfs tmpfs $2/w && mkdir $2/w/u $2/w/w &&
+         mount -t overlay overlay -o lowerdir=$2/l,upperdir=$2/w/u,workdir=$2/w/w $2",
+    ] {
+        let script = format!(
+            "{{ {mount}; }} || exit 77
+            {MAKE_SITE}
+            mkdir -p app/releases/3/web/a/b app/releases/4/web
+            for n in 2 3 4; do
+                $realdoc deploy --keep 2 --grace 0 app/current app/releases/$n || exit 1
+            done
+            $realdoc rollback app/current && $realdoc list app/current
+            echo $(ls -A app/releases) $(readlink app/current)"
+        );
+        let Some(run) = in_namespace(&site, &script) else {
+            return;
+        };
+        assert_eq!(
+            (run.code, run.err.as_str()),
+            (Some(0), ""),
+            "{mount}: {run:?}"
+        );
+        assert!(run.out.ends_with("\n3 4 releases/3\n"), "{mount}: {run:?}");
+    }
 }
 
 /// What cannot be removed is told; the link has been flipped, and the next run tries again.
