@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
+use realdoc_core::Micros;
 use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
 
 /// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link waits while there is
@@ -33,6 +34,11 @@ impl Fs for HangingFs {
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno> {
         hang_at(path);
         OsFs.read_link(path, read)
+    }
+
+    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
+        hang_at(path);
+        OsFs.changed_at(path)
     }
 }
 

@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 pub use rustix::io::Errno;
 
 use crate::paths::strip_dir;
+use crate::{Micros, SECOND};
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
 pub const PATH_MAX: usize = 4096;
@@ -39,6 +40,16 @@ pub trait Fs {
     /// # Errors
     /// Those of readlink(2): `EINVAL` says that `path` exists and is not a symlink.
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno>;
+
+    /// When `path` itself, which is not followed, was last changed (`st_ctime`). A directory is
+    /// changed when a name in it is made, replaced or removed.
+    ///
+    /// # Errors
+    /// Those of lstat(2). Here, by default: nobody knows.
+    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
+        let _ = path;
+        Err(Errno::NOSYS)
+    }
 }
 
 /// The file system of the process.
@@ -84,6 +95,12 @@ impl Fs for OsFs {
         let mut buffer = [MaybeUninit::uninit(); PATH_MAX];
         let (text, _) = rustix::fs::readlinkat_raw(rustix::fs::CWD, path, &mut buffer)?;
         Ok(read(text))
+    }
+
+    #[allow(clippy::unnecessary_cast)] // The types differ between architectures.
+    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
+        let st = rustix::fs::lstat(path)?;
+        Ok(st.st_ctime as Micros * SECOND + st.st_ctime_nsec as Micros / 1_000)
     }
 }
 

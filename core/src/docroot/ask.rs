@@ -1,8 +1,9 @@
 //! The turn of a thread to ask the file system: the cheap check, and the full resolution.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
+use super::failure::broken_since;
 use super::state::Memory;
 use super::time::{NEVER, RESOLVE_EVERY, within};
 use super::turn::Asking;
@@ -162,12 +163,14 @@ impl Docroot {
             Err(error) => {
                 self.count_failure(&error, latest.as_deref(), now, check.table);
                 // Every request asks until the docroot resolves again.
-                self.checked_at.store(NEVER, Release);
+                let good_at = self.checked_at.swap(NEVER, AcqRel);
                 let linked = was_linked || error.link.is_some();
                 if !was_linked {
                     self.concern.note_failure(&self.path, &error);
                 }
-                let is_news = asking.failure.note(now, linked);
+                let is_news = asking
+                    .failure
+                    .note(now, linked, || broken_since(&error, good_at, now, check.fs));
                 let may_serve = |known: &Arc<Snapshot>| {
                     error.is_passing()
                         && asking.failure.lasts(now) < check.policy.grace.unsigned_abs()

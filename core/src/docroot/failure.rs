@@ -1,6 +1,10 @@
 //! The memory of what went wrong with a docroot.
 
+use std::ffi::CString;
+
 use super::time::{NEVER, RESOLVE_EVERY, within};
+use crate::fs::Fs;
+use crate::resolve::ResolveError;
 use crate::{Micros, SECOND};
 
 /// How often a broken docroot is logged, at most.
@@ -8,7 +12,7 @@ const LOG_EVERY: Micros = 60 * SECOND;
 
 #[derive(Clone, Copy)]
 pub(super) struct Failure {
-    /// When the docroot was first found broken; [`NEVER`]: it is not.
+    /// Since when the docroot has been broken; [`NEVER`]: it is not.
     since: Micros,
     /// When that was last logged; [`NEVER`]: not yet.
     logged_at: Micros,
@@ -29,13 +33,19 @@ impl Failure {
         }
     }
 
-    /// Notes that the docroot does not resolve; gives whether to log it.
-    pub(super) fn note(&mut self, now: Micros, linked: bool) -> bool {
+    /// Notes that the docroot does not resolve; gives whether to log it. `since` is asked for when
+    /// it is news.
+    pub(super) fn note(
+        &mut self,
+        now: Micros,
+        linked: bool,
+        since: impl FnOnce() -> Micros,
+    ) -> bool {
         if !linked {
             self.absent_at = now;
         }
         if self.since == NEVER {
-            self.since = now;
+            self.since = since();
         }
         let is_news = !within(self.logged_at, now, LOG_EVERY);
         if is_news {
@@ -60,4 +70,28 @@ impl Failure {
         self.since = NEVER;
         std::mem::take(&mut self.is_logged)
     }
+}
+
+/// Since when a docroot has been broken that resolved at `good_at` and does not `now`. All processes
+/// see the same moment, however late: that of the last change to the link, or to the directory where
+/// resolving stopped. Where that does not explain it, it has been broken since now.
+pub(super) fn broken_since(
+    error: &ResolveError,
+    good_at: Micros,
+    now: Micros,
+    fs: &impl Fs,
+) -> Micros {
+    let path = error.path.to_bytes();
+    let is_end = |end: &usize| path.get(*end).is_none_or(|byte| *byte == b'/');
+    let mut above = (1..=path.len()).rev().filter(is_end);
+    let changed_at = |end| fs.changed_at(&CString::new(&path[..end]).ok()?).ok();
+    let place = above.find_map(changed_at);
+    let link = error
+        .link
+        .as_ref()
+        .and_then(|link| fs.changed_at(link).ok());
+    // Some file systems count in seconds.
+    let explains =
+        |changed_at: &Micros| (good_at.saturating_sub(SECOND)..=now).contains(changed_at);
+    place.max(link).filter(explains).unwrap_or(now)
 }

@@ -1,11 +1,11 @@
 //! What does not resolve: what is answered then, and told.
 
-use realdoc_core::fs::Errno;
+use realdoc_core::fs::{Errno, Fs};
 use realdoc_core::table::LinkTable;
 use realdoc_core::{Micros, SECOND};
 
 use crate::memory_fs::MemoryFs;
-use crate::process::{CURRENT, Process, T, release, site};
+use crate::process::{CURRENT, Process, T, release, site, web};
 
 /// What a request gets when `break_it` was done after a good one.
 fn after(break_it: impl FnOnce(&MemoryFs), grace: Micros) -> Option<String> {
@@ -61,16 +61,47 @@ fn the_last_target_must_exist() {
     assert_eq!(after(no_directory, 10 * SECOND), None);
 }
 
+/// All processes go by the change that broke the link, whenever they see it.
 #[test]
-fn grace_runs_out_and_begins_anew_with_the_next_failure() {
+fn grace_counts_from_the_change_that_broke_the_link() {
+    let breaks: [fn(&MemoryFs); 4] = [
+        |fs| fs.remove(CURRENT),
+        |fs| fs.link(CURRENT, "releases/none"),
+        |fs| fs.file(CURRENT),
+        |fs| fs.remove("/srv/releases/1/web"),
+    ];
+    for break_it in breaks {
+        let fs = site();
+        let table = LinkTable::private(8);
+        let web_process = || Process::new(&fs, table, "/srv/current/web");
+        let [mut early, mut late, mut later] = [(); 3].map(|()| web_process());
+        let broken_at = T + 100 * SECOND;
+        for process in [&mut early, &mut late, &mut later] {
+            assert_eq!(process.request(T), web(1));
+        }
+        fs.now.set(broken_at);
+        break_it(&fs);
+        // What serves must be there: the directory itself is gone in the last case.
+        let serves = fs.stat(c"/srv/releases/1/web").is_ok();
+        let expected = |serves: bool| if serves { web(1) } else { None };
+        assert_eq!(early.request(broken_at + SECOND), expected(serves));
+        assert_eq!(late.request(broken_at + 9 * SECOND), expected(serves));
+        assert_eq!(early.request(broken_at + 10 * SECOND), None);
+        assert_eq!(later.request(broken_at + 14 * SECOND), None);
+        assert_eq!(late.request(broken_at + 25 * SECOND), None);
+    }
+}
+
+/// An error that nothing was changed for.
+#[test]
+fn grace_counts_from_the_first_failure_where_no_change_explains_it() {
     let fs = site();
     let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
     let mut now = T;
     for _ in 0..3 {
-        fs.link(CURRENT, "releases/1");
+        fs.fail(CURRENT, None);
         assert_eq!(process.request(now), release(1));
-        fs.remove(CURRENT);
-        // It counts from the first failure, not from the last good check.
+        fs.fail(CURRENT, Some(Errno::IO));
         now += 100 * SECOND;
         assert_eq!(process.request(now), release(1));
         assert_eq!(process.request(now + 10 * SECOND - 1), release(1));
@@ -78,6 +109,40 @@ fn grace_runs_out_and_begins_anew_with_the_next_failure() {
         assert_eq!(process.request(now + 60 * SECOND), None);
         now += 100 * SECOND;
     }
+}
+
+/// A clock of a file server that is wrong does not end the grace before it begins.
+#[test]
+fn a_change_in_the_future_explains_nothing() {
+    let fs = site();
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT);
+    assert_eq!(process.request(T), release(1));
+    fs.now.set(T + 3600 * SECOND);
+    fs.remove(CURRENT);
+    assert_eq!(process.request(T + SECOND), release(1));
+    assert_eq!(process.request(T + 11 * SECOND), None);
+}
+
+/// A request that was sent over more than 300 s is no reason to think that the clock was set.
+#[test]
+fn a_request_that_took_very_long_to_be_read() {
+    let fs = site();
+    let mut process = Process::new(&fs, LinkTable::private(8), CURRENT).check_every(2 * SECOND);
+    assert_eq!(process.request(T), release(1));
+    let began = T - 1000 * SECOND;
+    assert_eq!(process.request_sent_since(began, T), release(1));
+    // It has not put off the next check, nor brought it forward.
+    fs.calls();
+    assert_eq!(process.request(T + SECOND), release(1));
+    assert_eq!(fs.calls(), 0);
+
+    fs.now.set(T + SECOND);
+    fs.remove(CURRENT);
+    for (began, now) in [(began, T + 2 * SECOND), (T + 5 * SECOND, T + 5 * SECOND)] {
+        assert_eq!(process.request_sent_since(began, now), release(1));
+    }
+    assert_eq!(process.said().len(), 1, "once a minute");
+    assert_eq!(process.request_sent_since(T, T + 11 * SECOND), None);
 }
 
 /// One that took long to be read comes with an old time.

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::CStr;
 
+use realdoc_core::Micros;
 use realdoc_core::fs::{Errno, Fs, PATH_MAX, Stat};
 
 #[derive(Clone, Debug)]
@@ -22,6 +23,10 @@ pub(crate) struct MemoryFs {
     errors: RefCell<BTreeMap<String, Errno>>,
     last_ino: Cell<u64>,
     calls: Cell<usize>,
+    /// The time of what is done to it.
+    pub(crate) now: Cell<Micros>,
+    /// When each path was changed, canonical.
+    changes: RefCell<BTreeMap<String, Micros>>,
 }
 
 impl MemoryFs {
@@ -63,8 +68,18 @@ impl MemoryFs {
         self.put(path, Node::Symlink { text });
     }
 
+    fn note_change(&self, path: &str) {
+        let parent = &path[..path.rfind('/').unwrap_or(0)];
+        for path in [path, parent] {
+            self.changes
+                .borrow_mut()
+                .insert(path.into(), self.now.get());
+        }
+    }
+
     /// Removes the name and what is below it.
     pub(crate) fn remove(&self, path: &str) {
+        self.note_change(path);
         let below = format!("{path}/");
         let mut nodes = self.nodes.borrow_mut();
         nodes.retain(|name, _| name != path && !name.starts_with(&below));
@@ -85,6 +100,7 @@ impl MemoryFs {
     }
 
     fn put(&self, path: &str, node: Node) {
+        self.note_change(path);
         self.nodes.borrow_mut().insert(path.to_string(), node);
     }
 
@@ -154,5 +170,13 @@ impl Fs for MemoryFs {
             Node::Symlink { text } => Ok(read(text.as_bytes())),
             _ => Err(Errno::INVAL),
         }
+    }
+
+    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
+        self.look_up(path, false)?;
+        let changes = self.changes.borrow();
+        Ok(*changes
+            .get(path.to_str().expect("tests use UTF-8"))
+            .unwrap_or(&0))
     }
 }
