@@ -53,16 +53,28 @@ impl HostAnalysis<'_> {
         if !self.choice.is_target_by_auto() {
             return false;
         }
-        let Some(mut options) = self.server.dir_config().map(Options::of) else {
-            return false;
-        };
         // No other section applies to the docroot by the link's name, or Auto had chosen that.
-        let everywhere = self.server.sections().iter();
-        for section in everywhere.filter(|section| sections::is_everywhere(section)) {
+        let options = options_in(self.server, b"/");
+        options.is_some_and(|options| options.symlinks() == Symlinks::IfOwnerMatch)
+    }
+}
+
+/// What the `<Directory>` sections of `server` say in `dir`, which ends with a slash.
+pub(crate) fn options_in<'c>(server: Server<'c>, dir: &[u8]) -> Option<Options<'c>> {
+    let mut options = server.dir_config().map(Options::of)?;
+    let sections = || server.sections().iter();
+    for section in sections().filter(|section| sections::is_everywhere(section)) {
+        options.merge(section.config());
+    }
+    let ends = (1..=dir.len()).filter(|end| dir[..*end].ends_with(b"/"));
+    for end in ends {
+        let dir = CString::new(&dir[..end]).unwrap_or_default();
+        let own = sections().filter(|section| section.components() > 0);
+        for section in own.filter(|section| section.applies_to(&dir)) {
             options.merge(section.config());
         }
-        options.symlinks() == Symlinks::IfOwnerMatch
     }
+    Some(options)
 }
 
 /// Analyses virtual hosts. Those with the same document root, resolved in the same mode, share it.

@@ -6,6 +6,7 @@
 //! - [`config`]: the directives;
 //! - [`start`]: when the configuration has been read, a [`site`] for each virtual host;
 //! - [`analysis`]: what the configuration says of each virtual host;
+//! - [`warnings`]: what of it does not work as it did;
 //! - [`report`]: what the error log says of it;
 //! - [`dump`]: what `apachectl -t -D DUMP_REALDOC` says of it;
 //! - [`link`]: a pinned symlink;
@@ -40,6 +41,7 @@ mod start;
 mod status;
 mod storage;
 mod walk;
+mod warnings;
 
 use std::ffi::CStr;
 
@@ -101,4 +103,7 @@ impl ModuleState for Realdoc {
 fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     // When mod_proxy has found its worker by the name that the configuration gives.
     hooks.proxy_pre_request(storage::lead_proxied);
+    if httpd::sets_handler(status::HANDLER) {
+        hooks.handler(status::answer, Order::MIDDLE);
+    }
 }

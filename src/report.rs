@@ -12,6 +12,7 @@ use crate::analysis::{HostAnalysis, OneName, directive, sections_by_one_name};
 use crate::config::ServerConfig;
 use crate::httpd::{Level, Log, Section, Server, log};
 use crate::site::Site;
+use crate::warnings::{Warning, WarningKind, denials_in_htaccess};
 
 /// Logs each fact once at start, however many virtual hosts it concerns.
 #[derive(Default)]
@@ -44,6 +45,28 @@ impl StartReport {
                 );
             }
         }
+    }
+}
+
+/// Logs what does not work as the text of the configuration says.
+pub(crate) fn log_warning(server: Server<'_>, warning: &Warning) {
+    let (file, line) = (show(&warning.file), warning.line);
+    let (directive, link) = (&warning.directive, show(&warning.link));
+    match warning.kind {
+        WarningKind::Denial => log!(
+            server,
+            Warn,
+            "RD26: {file}:{line}: \"{directive}\" does not deny what it names under {link}: requests run in the \
+             release, so the rule sees the release's path. Deny by <Directory \"{link}/...\">, by <Location> or by a \
+             RewriteCond on %{{REQUEST_URI}}"
+        ),
+        WarningKind::Dav => log!(
+            server,
+            Warn,
+            "RD27: {file}:{line}: \"{directive}\" under {link}: mod_dav_fs keeps a lock by the file's path, which is the \
+             release's, so a lock ends with the next flip. Name the directory in RealdocLink if it is shared by \
+             the releases, or write Realdoc Off"
+        ),
     }
 }
 
@@ -96,6 +119,14 @@ pub(crate) fn first_resolved(
         if std::ptr::eq(&*site.docroot, docroot) {
             log_resolved(site, server, "DocumentRoot", docroot, resolved);
             log_sections(site, server, docroot, resolved);
+            if let Some(link) = resolved.links.first() {
+                for warning in denials_in_htaccess(server, &link.path, &link.target) {
+                    let place = format!("{} {}", show(&warning.file), warning.line);
+                    if site.log_once.is_first(&place) {
+                        log_warning(server, &warning);
+                    }
+                }
+            }
         }
         if site
             .further

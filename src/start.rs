@@ -17,8 +17,9 @@ use crate::httpd::{
     is_preflight, log, regex_mappings, retained_slice,
 };
 use crate::module::Realdoc;
-use crate::report::StartReport;
+use crate::report::{StartReport, log_warning};
 use crate::site::Site;
+use crate::warnings::Finder;
 
 /// How many links have a slot of their own. With more, some share one. The slots are 2 MiB of
 /// shared memory. A further KiB for each takes memory only where it is used.
@@ -58,6 +59,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     let log_once = log_once(startup);
     let mut analyzer = Analyzer::new(pool);
     let mut report = StartReport::default();
+    let mut warnings = Finder::new(startup, pool, main);
     let servers = main.all();
     let servers: Vec<_> = servers
         .filter_map(|server| Some((server, ServerConfig::of(server)?)))
@@ -67,6 +69,9 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
         let host = analyzer.analyze(server, &settings);
         let site = host.map(|host| {
             report.add(&host);
+            for warning in warnings.find(&host) {
+                log_warning(host.server, &warning);
+            }
             let by_link = host.choice.by_link;
             Site {
                 docroot_ends_with_slash: host.path.count_bytes() > 1

@@ -1,5 +1,5 @@
 //! The configuration's text, which httpd keeps as a tree, and the way back to it from the
-//! sections that were made of it. For post_config.
+//! sections that were made of it. For the hooks that run when it has been read.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
@@ -15,7 +15,7 @@ use super::startup::Startup;
 
 /// A directive or a container, in a configuration that lives for `'c`.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'c>(&'c raw::ap_directive_t);
+pub(crate) struct Node<'c>(&'c raw::ap_directive_t);
 
 impl<'c> Node<'c> {
     /// # Safety
@@ -30,9 +30,23 @@ impl<'c> Node<'c> {
     }
 
     /// The name as its module spells it, a container's with the `<`.
-    pub(super) fn name(self) -> &'c CStr {
+    pub(crate) fn name(self) -> &'c CStr {
         // SAFETY: each node has a name.
         unsafe { CStr::from_ptr(self.0.directive) }
+    }
+
+    /// Its arguments, as they are written. Those of a container end with `>`.
+    pub(crate) fn args(self) -> &'c CStr {
+        // SAFETY: each node has arguments, if only "".
+        unsafe { CStr::from_ptr(self.0.args) }
+    }
+
+    /// The file and line that it stands in.
+    pub(crate) fn place<'s>(self, _: &'s Startup) -> (&'s CStr, u32)
+    where
+        'c: 's,
+    {
+        (self.file(), self.0.line_num as u32)
     }
 
     /// The file that it stands in. (httpd forgets it at the end of post_config where a macro
@@ -43,9 +57,17 @@ impl<'c> Node<'c> {
     }
 
     /// What a container holds, one level deep.
-    pub(super) fn children(self) -> impl Iterator<Item = Self> {
+    pub(crate) fn children(self) -> impl Iterator<Item = Self> {
         // SAFETY: nodes lead to nodes of the same tree.
         unsafe { Self::level(self.0.first_child) }
+    }
+
+    /// Hands it, and all that it holds, to `see`.
+    pub(crate) fn visit(self, see: &mut impl FnMut(Self)) {
+        see(self);
+        for child in self.children() {
+            child.visit(see);
+        }
     }
 
     /// `first` and its followers.
@@ -69,6 +91,29 @@ impl<'c> Node<'c> {
             word = unsafe { CStr::from_ptr(raw::ap_getword_conf(scratch.as_ptr(), &mut args)) };
         }
         word
+    }
+
+    /// A `<Directory>` or `<DirectoryMatch>` section's path without a slash at its end, or its regex.
+    pub(crate) fn section_name(self, pool: Pool<'_>) -> CString {
+        let scratch = OwnPool::new(pool);
+        if let Some(path) = self
+            .directory(scratch.pool())
+            .filter(|_| self.name() == c"<Directory")
+        {
+            return key(path);
+        }
+        let at = usize::from(self.name() == c"<Directory");
+        let text = self.args().to_bytes();
+        let end = text.iter().rposition(|&byte| byte == b'>');
+        let text = CString::new(&text[..end.unwrap_or(text.len())]).unwrap_or_default();
+        let mut args = text.as_ptr();
+        let mut word = c"";
+        for _ in 0..=at {
+            // SAFETY: `args` is a string, which outlives the loop. The words are copied into the pool.
+            word =
+                unsafe { CStr::from_ptr(raw::ap_getword_conf(scratch.pool().as_ptr(), &mut args)) };
+        }
+        word.to_owned()
     }
 
     /// The path of a `<Directory>` section, as core makes it; `None`: a regex (core.c, dirsection).
@@ -95,6 +140,23 @@ impl<'c> Node<'c> {
             (!merged.is_null()).then(|| CStr::from_ptr(merged))
         }
     }
+}
+
+/// Whether the text sets `handler` anywhere. For pre_config, when the configuration has been read as text.
+pub(crate) fn sets_handler(handler: &CStr) -> bool {
+    // SAFETY: httpd keeps the tree as long as the configuration, and thus to the end of this call.
+    let root = unsafe { Node::level(raw::ap_conftree) };
+    let mut is_set = false;
+    for node in root {
+        node.visit(&mut |node| {
+            let args = node.args().to_bytes();
+            is_set |= (node.name() == c"SetHandler" || node.name() == c"AddHandler")
+                && args
+                    .windows(handler.count_bytes())
+                    .any(|text| text == handler.to_bytes());
+        });
+    }
+    is_set
 }
 
 /// Where the URLs go that a regex maps to files with nothing that tells them from those below the document root:
@@ -126,27 +188,27 @@ impl<'c> Sources<'c> {
     /// path is the nth of this path in the tree.
     pub(super) fn find(startup: &Startup, main: Server<'c>, pool: Pool<'_>) -> Self {
         let scratch = OwnPool::new(pool);
-        let mut text = Text::default();
-        // SAFETY: httpd has read its configuration, and keeps the tree as long as that.
-        let root = unsafe { Node::level(raw::ap_conftree) };
-        root.for_each(|node| text.read(node, None, scratch.pool()));
-
+        let shared: HashSet<_> = main.sections().iter().copied().collect();
         let mut sources = HashMap::new();
-        let mut note = |server, nodes, sections: Vec<Section<'c>>| {
+        for (server, nodes) in server_texts(startup, main) {
+            let mut directories = Vec::new();
+            for node in nodes {
+                node.visit(&mut |node| {
+                    if node.name() == c"<Directory" {
+                        let path = node.directory(scratch.pool());
+                        directories.extend(path.map(|path| (key(path), node)));
+                    }
+                });
+            }
+            let sections = server.sections().iter().copied();
             let sections = sections
-                .into_iter()
-                .filter(|s| s.kind() != SectionKind::Regex);
-            let sections = sections.map(|section| (key(section.name()), section));
-            for (node, section) in pairs(nodes, sections.collect()) {
+                .filter(|section| section.kind() != SectionKind::Regex)
+                // A virtual host's list has the main server's sections too, the very same.
+                .filter(|section| server.id() == main.id() || !shared.contains(section))
+                .map(|section| (key(section.name()), section));
+            for (node, section) in pairs(directories, sections.collect()) {
                 sources.insert(section, (server, node));
             }
-        };
-        note(main, text.main, main.sections().to_vec());
-        let shared: HashSet<_> = main.sections().iter().copied().collect();
-        for (nodes, server) in pairs(text.virtual_hosts, virtual_hosts(startup, main)) {
-            // A virtual host's list has the main server's sections too, the very same.
-            let own = server.sections().iter().copied();
-            note(server, nodes, own.filter(|s| !shared.contains(s)).collect());
         }
         Sources(sources)
     }
@@ -159,39 +221,25 @@ impl<'c> Sources<'c> {
     }
 }
 
-/// Sections' nodes with their paths, in the order of the text.
-type Nodes<'c> = Vec<(CString, Node<'c>)>;
-
 /// Where a virtual host begins: file and line. (A file can be included twice.)
 type Definition = (CString, u32);
 
-/// The `<Directory>` sections of the text.
-#[derive(Default)]
-struct Text<'c> {
-    main: Nodes<'c>,
-    /// In the order of the text.
-    virtual_hosts: Vec<(Definition, Nodes<'c>)>,
-}
-
-impl<'c> Text<'c> {
-    /// Reads a node, with what it holds. `host`: the place of the virtual host that it stands in.
-    fn read(&mut self, node: Node<'c>, host: Option<usize>, scratch: Pool<'_>) {
-        let mut inner_host = host;
-        if node.name() == c"<Directory" {
-            let nodes = match host {
-                None => &mut self.main,
-                Some(host) => &mut self.virtual_hosts[host].1,
-            };
-            nodes.extend(node.directory(scratch).map(|path| (key(path), node)));
-        } else if node.name() == c"<VirtualHost" {
-            inner_host = Some(self.virtual_hosts.len());
-            let definition = (node.file().to_owned(), node.raw().line_num as u32);
-            self.virtual_hosts.push((definition, Vec::new()));
-        }
-        for child in node.children() {
-            self.read(child, inner_host, scratch);
-        }
-    }
+/// The text of each server: the directives of a virtual host, or for the main server those outside of them.
+pub(crate) fn server_texts<'c>(
+    startup: &Startup,
+    main: Server<'c>,
+) -> Vec<(Server<'c>, Vec<Node<'c>>)> {
+    // SAFETY: httpd has read its configuration, and keeps the tree as long as that.
+    let root = unsafe { Node::level(raw::ap_conftree) };
+    let (hosts, own): (Vec<Node<'c>>, Vec<_>) =
+        root.partition(|node| node.name() == c"<VirtualHost");
+    let hosts = hosts.into_iter().map(|host| {
+        let definition = (host.file().to_owned(), host.0.line_num as u32);
+        (definition, host.children().collect())
+    });
+    let mut texts = vec![(main, own)];
+    texts.extend(pairs(virtual_hosts(startup, main), hosts.collect()));
+    texts
 }
 
 /// The virtual hosts, in the order of the text.

@@ -42,7 +42,7 @@ mod state;
 pub(crate) use answer::Answer;
 pub(crate) use auth::is_per_config as auth_is_per_config;
 pub(crate) use command::{Args, Command, Directive, command_table};
-pub(crate) use conftree::regex_mappings;
+pub(crate) use conftree::{Node, regex_mappings, server_texts, sets_handler};
 pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, matches_pattern};
 pub(crate) use hooks::{Hooks, StatusFormat};
 pub(crate) use log::{Level, Log, c_file, log};

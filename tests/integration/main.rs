@@ -62,4 +62,5 @@ mod stress;
 mod switch;
 mod traffic;
 mod virtual_docroot;
+mod warnings;
 mod wsgi;

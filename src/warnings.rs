@@ -1,0 +1,278 @@
+//! What a configuration says that does not work as it did without the module, and that only its text
+//! shows: denials by mod_rewrite that name the link, and WebDAV under a link.
+
+use std::collections::HashSet;
+use std::ffi::{CStr, CString, OsStr};
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use realdoc_core::auto::is_below;
+use realdoc_core::denials::{Denials, directives};
+use realdoc_core::docroot::Docroot;
+use realdoc_core::paths::strip_dir;
+use realdoc_core::patterns::SectionKind;
+
+use crate::analysis::{HostAnalysis, options_in};
+use crate::httpd::{Node, Pool, Section, Server, ServerId, Startup, server_texts};
+
+/// A directive, by its place in the text.
+pub(crate) struct Warning {
+    pub(crate) kind: WarningKind,
+    pub(crate) file: CString,
+    pub(crate) line: u32,
+    /// The directive as it is written.
+    pub(crate) directive: String,
+    /// The link that it concerns.
+    pub(crate) link: CString,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WarningKind {
+    /// A rule that denies by the link's name, which it does not see.
+    Denial,
+    /// mod_dav, which keeps locks by the path in the release.
+    Dav,
+}
+
+impl WarningKind {
+    /// Its tag in the error log.
+    pub(crate) fn tag(self) -> &'static str {
+        match self {
+            WarningKind::Denial => "RD26",
+            WarningKind::Dav => "RD27",
+        }
+    }
+}
+
+/// Finds what to warn of, each directive once however many virtual hosts it concerns.
+pub(crate) struct Finder<'s, 'c> {
+    startup: &'s Startup,
+    pool: Pool<'c>,
+    /// The sections of each server that hold rewrite rules.
+    rules: Vec<(ServerId, Node<'c>)>,
+    /// Each `Dav` directive that is not off, and where it holds.
+    dav: Vec<(ServerId, Node<'c>, Place)>,
+    /// Each server's `VirtualDocumentRoot`.
+    virtual_roots: Vec<(ServerId, CString)>,
+    main: ServerId,
+    found: HashSet<(CString, u32)>,
+}
+
+const VIRTUAL_ROOTS: [&CStr; 2] = [c"VirtualDocumentRoot", c"VirtualDocumentRootIP"];
+
+/// Where a directive holds.
+#[derive(Clone)]
+enum Place {
+    /// In all of the server, or in a part of it that cannot be told.
+    Server,
+    /// In `<Directory>`.
+    Directory(CString),
+    /// In `<Location>`.
+    Location(CString),
+}
+
+impl<'s, 'c> Finder<'s, 'c> {
+    pub(crate) fn new(startup: &'s Startup, pool: Pool<'c>, main: Server<'c>) -> Self {
+        let mut finder = Finder {
+            startup,
+            pool,
+            rules: Vec::new(),
+            dav: Vec::new(),
+            virtual_roots: Vec::new(),
+            main: main.id(),
+            found: HashSet::new(),
+        };
+        for (server, nodes) in server_texts(startup, main) {
+            for node in nodes {
+                finder.read(server.id(), node, &Place::Server);
+            }
+        }
+        finder
+    }
+
+    fn read(&mut self, server: ServerId, node: Node<'c>, place: &Place) {
+        let is_section = node.name() == c"<Directory" || node.name() == c"<DirectoryMatch";
+        let mut inner = None;
+        if is_section {
+            let mut has_rules = false;
+            node.visit(&mut |node| has_rules |= node.name() == c"RewriteRule");
+            if has_rules {
+                self.rules.push((server, node));
+            }
+            inner = Some(Place::Directory(node.section_name(self.pool)));
+        } else if node.name() == c"<Location" {
+            inner = Some(Place::Location(first_word(node)));
+        } else if VIRTUAL_ROOTS.contains(&node.name()) {
+            self.virtual_roots.push((server, first_word(node)));
+        } else if node.name() == c"DAV" {
+            let value = first_word(node);
+            let is_off = ["off", "none"].iter().any(|word| is_word(&value, word));
+            if !is_off {
+                self.dav.push((server, node, place.clone()));
+            }
+        }
+        for child in node.children() {
+            self.read(server, child, inner.as_ref().unwrap_or(place));
+        }
+    }
+
+    /// What mod_vhost_alias makes the document root of `server` of. A virtual host without a directive has that of
+    /// the main server.
+    pub(crate) fn virtual_root(&self, server: Server<'_>) -> Option<CString> {
+        let of = |server| {
+            let mut roots = self.virtual_roots.iter().rev();
+            roots.find(|(id, _)| *id == server).map(|(_, root)| root)
+        };
+        let root = of(server.id()).or_else(|| of(self.main))?;
+        Some(root.clone()).filter(|root| !is_word(root, "none"))
+    }
+
+    /// What to warn of for `host`.
+    pub(crate) fn find(&mut self, host: &HostAnalysis<'c>) -> Vec<Warning> {
+        let mut warnings = Vec::new();
+        let is_for_host = |server: ServerId| server == host.server.id() || server == self.main;
+        let rules = self.rules.iter().filter(|(server, _)| is_for_host(*server));
+        let rules: Vec<_> = rules.map(|(_, section)| *section).collect();
+        let dav = self.dav.iter().filter(|(server, ..)| is_for_host(*server));
+        let dav: Vec<_> = dav.map(|(_, node, place)| (*node, place.clone())).collect();
+        if rules.is_empty() && dav.is_empty() {
+            return warnings;
+        }
+        let Some(link) = host.link() else {
+            return warnings;
+        };
+        for section in rules {
+            self.denials(host, link, section, &mut warnings);
+        }
+        for (node, place) in dav {
+            if is_under_link(host, link, &place) {
+                warnings.extend(self.warning(WarningKind::Dav, node, link));
+            }
+        }
+        warnings
+    }
+
+    fn denials(
+        &mut self,
+        host: &HostAnalysis<'c>,
+        link: &CStr,
+        node: Node<'c>,
+        warnings: &mut Vec<Warning>,
+    ) {
+        let name = node.section_name(self.pool);
+        let Some(section) = section_of(host.server, &name) else {
+            return;
+        };
+        if !section.applies_on_the_way_to(host.docroot.path()) && !is_below(section, link) {
+            return;
+        }
+        let is_path = section.kind() == SectionKind::Path;
+        let directory = is_path.then(|| name.to_bytes());
+        let mut denials = Denials::new(link.to_bytes(), None, directory);
+        let mut lost = Vec::new();
+        node.visit(&mut |node| {
+            if denials.read(node.name().to_bytes(), node.args().to_bytes()) {
+                lost.push(node);
+            }
+        });
+        for node in lost {
+            warnings.extend(self.warning(WarningKind::Denial, node, link));
+        }
+    }
+
+    /// `None`: it has been found already.
+    fn warning(&mut self, kind: WarningKind, node: Node<'c>, link: &CStr) -> Option<Warning> {
+        let (file, line) = node.place(self.startup);
+        let file = file.to_owned();
+        self.found.insert((file.clone(), line)).then(|| Warning {
+            kind,
+            file,
+            line,
+            directive: format!(
+                "{} {}",
+                node.name().to_string_lossy(),
+                node.args().to_string_lossy()
+            ),
+            link: link.to_owned(),
+        })
+    }
+}
+
+/// The same of the .htaccess files above `link`, which leads to `release`. They are read as httpd reads them, with the first
+/// request.
+pub(crate) fn denials_in_htaccess(server: Server<'_>, link: &CStr, release: &CStr) -> Vec<Warning> {
+    let path = link.to_bytes();
+    let mut warnings = Vec::new();
+    for end in (1..path.len()).filter(|end| path[..*end].ends_with(b"/")) {
+        let dir = &path[..end];
+        if !options_in(server, dir).is_some_and(|options| options.allow_htaccess()) {
+            continue;
+        }
+        for name in server.access_names() {
+            let file = Path::new(OsStr::from_bytes(dir)).join(name);
+            let is_file = fs::metadata(&file).is_ok_and(|file| file.is_file());
+            let Some(text) = is_file.then(|| fs::read(&file).ok()).flatten() else {
+                continue;
+            };
+            let mut denials = Denials::new(path, Some(release.to_bytes()), Some(dir));
+            for (line, name, args) in directives(&text) {
+                if denials.read(&name, &args) {
+                    let directive = [&name[..], b" ", &args].concat();
+                    warnings.push(Warning {
+                        kind: WarningKind::Denial,
+                        file: CString::new(file.as_os_str().as_bytes()).unwrap_or_default(),
+                        line: line.try_into().unwrap_or(0),
+                        directive: String::from_utf8_lossy(&directive).into_owned(),
+                        link: link.to_owned(),
+                    });
+                }
+            }
+        }
+    }
+    warnings
+}
+
+/// The section of `server` with this name, which is without a slash at its end.
+fn section_of<'c>(server: Server<'c>, name: &CStr) -> Option<Section<'c>> {
+    let without_slash = |name: &'c [u8]| name.strip_suffix(b"/").unwrap_or(name);
+    let wanted = name.to_bytes();
+    let wanted = wanted.strip_suffix(b"/").unwrap_or(wanted);
+    let mut sections = server.sections().iter().copied();
+    sections.find(|section| without_slash(section.name().to_bytes()) == wanted)
+}
+
+/// Whether a directive there concerns files whose path is the release's. A `RealdocLink` to the directory resolves it to where
+/// it lies in every release.
+fn is_under_link(host: &HostAnalysis<'_>, link: &CStr, place: &Place) -> bool {
+    let docroot = host.docroot.path().to_bytes();
+    let dir = match place {
+        Place::Server => docroot.to_vec(),
+        Place::Directory(dir) => dir.to_bytes().to_vec(),
+        Place::Location(path) => [docroot, path.to_bytes()].concat(),
+    };
+    let dir = dir.strip_suffix(b"/").unwrap_or(&dir);
+    let is_shared = |root: &Docroot| strip_dir(dir, root.path().to_bytes()).is_some();
+    let concerns_link =
+        strip_dir(dir, link.to_bytes()).is_some() || strip_dir(link.to_bytes(), dir).is_some();
+    concerns_link && !host.further.iter().any(|root| is_shared(root))
+}
+
+/// Of a container the `>` is cut off.
+fn first_word(node: Node<'_>) -> CString {
+    let args = node.args().to_bytes().trim_ascii();
+    let args = args.strip_suffix(b">").unwrap_or(args);
+    let word = args
+        .split(u8::is_ascii_whitespace)
+        .next()
+        .unwrap_or_default();
+    let word = word
+        .strip_prefix(b"\"")
+        .and_then(|word| word.strip_suffix(b"\""))
+        .unwrap_or(word);
+    CString::new(word).unwrap_or_default()
+}
+
+fn is_word(value: &CStr, word: &str) -> bool {
+    value.to_bytes().eq_ignore_ascii_case(word.as_bytes())
+}
