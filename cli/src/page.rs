@@ -1,5 +1,7 @@
 //! What mod_realdoc writes into the page of mod_status for programs (`?auto`): lines as
-//! `Realdoc[0]Release: 43`.
+//! `Realdoc[5f2c81d09ab3]Release: releases/43`.
+
+use std::collections::HashMap;
 
 use realdoc_core::{Micros, SECOND};
 
@@ -10,7 +12,8 @@ pub(crate) struct Row {
     pub(crate) server: String,
     /// The last component of the link's path.
     pub(crate) link: String,
-    /// The last component of the path that it leads to. `None`: it does not resolve.
+    /// The path that it leads to, from the directory that holds it and the link. `None`: it does
+    /// not resolve.
     pub(crate) release: Option<String>,
     pub(crate) flips: u64,
     pub(crate) last_flip: Option<Micros>,
@@ -20,24 +23,20 @@ pub(crate) struct Row {
     pub(crate) last_error: Option<String>,
 }
 
-/// More links than a page can sensibly have.
-const MAX_ROWS: usize = 100_000;
-
 /// The links of a page, in its order. Lines of other modules, and what a later version adds, are
 /// passed over.
 pub(crate) fn parse(page: &str) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
+    let mut row_of: HashMap<&str, usize> = HashMap::new();
     for line in page.lines() {
-        let Some((number, field, value)) = split(line) else {
+        let Some((key, field, value)) = split(line) else {
             continue;
         };
-        if number >= MAX_ROWS {
-            continue;
-        }
-        if rows.len() <= number {
-            rows.resize(number + 1, Row::default());
-        }
-        let row = &mut rows[number];
+        let row = *row_of.entry(key).or_insert_with(|| {
+            rows.push(Row::default());
+            rows.len() - 1
+        });
+        let row = &mut rows[row];
         let value = value.to_owned();
         let count = || value.parse().unwrap_or_default();
         let moment = || {
@@ -49,7 +48,7 @@ pub(crate) fn parse(page: &str) -> Vec<Row> {
         match field {
             "Server" => row.server = value,
             "Link" => row.link = value,
-            "Release" => row.release = Some(value),
+            "Release" => row.release = Some(value).filter(|release| release != "-"),
             "Flips" => row.flips = count(),
             "LastFlip" => row.last_flip = moment(),
             "Checks" => row.checks = count(),
@@ -63,11 +62,12 @@ pub(crate) fn parse(page: &str) -> Vec<Row> {
     rows
 }
 
-fn split(line: &str) -> Option<(usize, &str, &str)> {
+/// A link's key, a field and its value.
+fn split(line: &str) -> Option<(&str, &str, &str)> {
     let rest = line.strip_prefix("Realdoc[")?;
-    let (number, rest) = rest.split_once(']')?;
+    let (key, rest) = rest.split_once(']')?;
     let (field, value) = rest.split_once(": ")?;
-    Some((number.parse().ok()?, field, value))
+    Some((key, field, value))
 }
 
 #[cfg(test)]
@@ -76,11 +76,11 @@ mod tests {
 
     #[test]
     fn rows_are_read_and_other_lines_are_not() {
-        let page = "localhost\nServerVersion: Apache\nRealdoc[0]Server: a and 2 more\n\
-                    Realdoc[0]Link: current\nRealdoc[0]Release: 43: x\nRealdoc[0]LastFlip: 5\n\
-                    Realdoc[0]New: 1\nRealdoc[1]Link: live\nRealdoc[1]Failures: 7\n\
-                    Realdoc[1]LastError: No such file or directory\nRealdoc[9999999999]Link: x\n\
-                    Realdoc[99999999]Link: x\nRealdoc[]Link: x\nScoreboard: __\n";
+        let page = "localhost\nServerVersion: Apache\nRealdoc[a]Server: a and 2 more\n\
+                    Realdoc[a]Link: current\nRealdoc[a]Release: 43: x\nRealdoc[a]LastFlip: 5\n\
+                    Realdoc[a]New: 1\nRealdoc[b]Link: live\nRealdoc[b]Release: -\n\
+                    Realdoc[b]Failures: 7\nRealdoc[b]LastError: No such file or directory\n\
+                    Realdoc[cLink: x\nRealdoc[c]New: 1\nScoreboard: __\n";
         let rows = parse(page);
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].server, "a and 2 more");

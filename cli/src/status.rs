@@ -118,7 +118,7 @@ fn problem(row: &Row, now: Micros) -> Option<(Level, String)> {
 }
 
 /// Whether the server serves what a link on this machine leads to. The page shows the last
-/// components of paths only.
+/// component of the link's path, and of the release's those that tell releases apart.
 fn compare(link: &Path, rows: &[Row]) -> Result<Option<(Level, String)>> {
     let shown = show(link);
     let name = name_of(link);
@@ -130,13 +130,17 @@ fn compare(link: &Path, rows: &[Row]) -> Result<Option<(Level, String)>> {
         )));
     }
     let led = match lead(link, &mut Vec::new()) {
-        Ok(led) => name_of(&led.path),
+        Ok(led) => led.path,
         Err(errno) => {
             let why = words(errno);
             return Ok(Some((Level::Critical, format!("{shown}: {why}"))));
         }
     };
-    if of_link.iter().any(|row| row.release.as_ref() == Some(&led)) {
+    let is_led = |release: &String| led.ends_with(release.trim_start_matches("./"));
+    if of_link
+        .iter()
+        .any(|row| row.release.as_ref().is_some_and(is_led))
+    {
         return Ok(None);
     }
     let served: Vec<String> = of_link
@@ -144,8 +148,10 @@ fn compare(link: &Path, rows: &[Row]) -> Result<Option<(Level, String)>> {
         .filter_map(|row| row.release.as_ref().map(show))
         .collect();
     let served = served.join(", ");
-    let problem =
-        format!("{shown} leads to {led}, but the server serves {served} (ask it for a page first)");
+    let problem = format!(
+        "{shown} leads to {}, but the server serves {served} (ask it for a page first)",
+        name_of(&led)
+    );
     Ok(Some((Level::Critical, problem)))
 }
 

@@ -16,6 +16,7 @@
 //! - [`paths`]: paths as bytes.
 //! - [`patterns`]: what regexes and wildcards in section names are about.
 //! - [`auto`]: what `RealdocSections Auto` chooses.
+//! - [`json`], [`shown`]: what a status page shows.
 //! - [`log_once`]: log lines that the whole server writes once.
 //! - [`record`]: what the command `realdoc` keeps beside a link.
 //! - [`settings`]: the values of the directives.
@@ -33,6 +34,7 @@ pub mod cursor;
 pub mod denials;
 pub mod docroot;
 pub mod fs;
+pub mod json;
 pub mod log_once;
 pub mod names;
 pub mod paths;
@@ -41,6 +43,7 @@ pub mod record;
 pub mod regex;
 pub mod resolve;
 pub mod settings;
+pub mod shown;
 pub mod stamp;
 pub mod switch;
 pub mod symlinks;

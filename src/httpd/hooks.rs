@@ -105,6 +105,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         /// httpd finds the configuration of the file's directory. A panic ends the request, which
         /// would go on with the wrong sections.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
+        /// A request is to be answered.
+        handler => ap_hook_handler, SERVER_ERROR;
         /// The request has its file and its configuration, and is authorized: modules make their
         /// last changes. A panic ends the request, which may be half changed.
         fixups => ap_hook_fixups, SERVER_ERROR;

@@ -243,6 +243,18 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// Whether the method is GET or HEAD.
+    pub(crate) fn is_get(self) -> bool {
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).method_number == raw::M_GET as c_int }
+    }
+
+    /// Sets the type of the response.
+    pub(crate) fn set_content_type(self, content_type: &'static CStr) {
+        // SAFETY: the request is alive and being answered; the type lives as long.
+        unsafe { raw::ap_set_content_type(self.as_ptr(), content_type.as_ptr()) };
+    }
+
     /// A note that a module has left.
     pub(crate) fn note(self, name: &CStr) -> Option<&'r CStr> {
         // SAFETY: the table is the request's; its strings live as long.

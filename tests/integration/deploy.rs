@@ -117,7 +117,10 @@ fn what_the_server_serves() {
         let (code, said) = status();
         assert_eq!(code, Some(0), "{said}");
         assert!(said.starts_with("REALDOC OK - 1 link"), "{said}");
-        assert!(said.contains(&format!("  current  {release}  ")), "{said}");
+        assert!(
+            said.contains(&format!("  current  releases/{release}  ")),
+            "{said}"
+        );
     }
     server.stop();
 }

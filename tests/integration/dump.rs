@@ -300,3 +300,81 @@ fn a_panic() {
         "{said}"
     );
 }
+
+/// A virtual host whose document root is made with each request is pinned, too.
+#[test]
+fn virtual_document_roots() {
+    let (setup, _) = setup(&hosts(&[
+        ("mass", "VirtualDocumentRoot {root}/%0/current"),
+        ("none", "DocumentRoot {root}/htdocs"),
+    ]));
+    let dump = dump(&setup.load("vhost_alias"));
+    let part = part(&dump, "mass");
+    assert_eq!(
+        part[..2],
+        [
+            "  VirtualDocumentRoot \"ROOT/%0/current\"",
+            "    resolved with each request, and pinned if a symlink is on its path",
+        ]
+    );
+    assert!(
+        part.iter()
+            .any(|line| line.starts_with("  sections as to ")),
+        "{dump}"
+    );
+    assert!(
+        !self::part(&dump, "none").join("").contains("Virtual"),
+        "{dump}"
+    );
+}
+
+/// What the error log warns of is in the dump, too: it is read before the module goes into service.
+#[test]
+fn warnings() {
+    let rule =
+        "<Directory {root}/app>\nRewriteEngine On\nRewriteRule ^current/web/x - [F]\n</Directory>";
+    let (setup, _) = setup(&hosts(&[("site", &format!("{WEB}\n{rule}"))]));
+    let dump = dump(&setup.load("rewrite"));
+    let line = part(&dump, "site").last().copied().unwrap_or_default();
+    assert!(
+        line.starts_with("  warning RD26: ROOT/conf/httpd.conf:"),
+        "{dump}"
+    );
+    assert!(
+        line.ends_with(": RewriteRule ^current/web/x - [F]"),
+        "{dump}"
+    );
+}
+
+/// The same for programs.
+#[test]
+fn as_json() {
+    let by_link = "<Directory {root}/app/current/web>\nSetEnv x y\n</Directory>";
+    let (setup, _) = setup(&hosts(&[
+        ("off", &format!("{WEB}\nRealdoc Off")),
+        ("site", &format!("{WEB}\n{by_link}")),
+        ("broken", "DocumentRoot {root}/app/gone"),
+    ]));
+    symlink("none", setup.root().join("app/gone")).expect("it can be made");
+    let setup = setup.allow("AH00112");
+    let text = setup.dump("DUMP_REALDOC_JSON").expect("it is good");
+    let text = text.replace(setup.root().to_str().expect("it is text"), "ROOT");
+    // What httpd says itself goes to its error log.
+    let (json, rest) = text.split_once('\n').expect("it is one line");
+    assert!(rest.ends_with("Syntax OK\n"), "{rest}");
+    assert!(json.starts_with("{\"version\": \""), "{json}");
+    let expected = [
+        "{\"name\": \"localhost\", \"file\": null, \"line\": null, \"realdoc\": true, ",
+        "\"realdoc\": false}",
+        "\"virtual_root\": null, \"roots\": [{\"directive\": \"DocumentRoot\", \"path\": \"ROOT/app/current/web\", \
+         \"resolved\": \"ROOT/app/releases/42/web\", \"error\": null, \"error_at\": null, \"links\": \
+         [{\"path\": \"ROOT/app/current\", \"target\": \"ROOT/app/releases/42\", \"followed\": true, \
+         \"followed_without_module\": true}]}], \"sections\": {\"name\": \"link\", \"reason\": \"RealdocSections \
+         Auto: <Directory \\\"ROOT/app/current/web/\\\"> is for it\", \"applied\": [\"<Directory \
+         \\\"ROOT/app/current/web/\\\">\"], \"left_out\": []}, \"warnings\": []}",
+        "\"resolved\": null, \"error\": \"No such file or directory\", \"error_at\": \"ROOT/app/none\", \"links\": []}",
+    ];
+    for part in expected {
+        assert!(json.contains(part), "{part}\nin {json}");
+    }
+}

@@ -39,9 +39,19 @@ fn auto_from(connection: &mut Connection) -> Vec<String> {
         .collect()
 }
 
-/// What a link's lines say of `name`.
+/// The keys of the links, in the order of the page.
+fn keys(lines: &[String]) -> Vec<&str> {
+    let keys = lines.iter().filter_map(|line| {
+        let (key, _) = line.strip_prefix("Realdoc[")?.split_once("]Link: ")?;
+        Some(key)
+    });
+    keys.collect()
+}
+
+/// What the lines of the nth link say of `name`.
 fn value(lines: &[String], n: usize, name: &str) -> Option<String> {
-    let start = format!("Realdoc[{n}]{name}: ");
+    let key = keys(lines).get(n).copied()?;
+    let start = format!("Realdoc[{key}]{name}: ");
     lines
         .iter()
         .find_map(|line| line.strip_prefix(&start))
@@ -102,7 +112,7 @@ fn all_processes_count_together(mpm: Mpm) {
     assert_eq!(number(&lines, "Flips"), FLIPS as u64, "{lines:#?}");
     assert_eq!(value(&lines, 0, "Server").as_deref(), Some("localhost"));
     assert_eq!(value(&lines, 0, "Link").as_deref(), Some("current"));
-    assert_eq!(value(&lines, 0, "Release").as_deref(), Some("43"));
+    assert_eq!(value(&lines, 0, "Release").as_deref(), Some("releases/43"));
     assert_eq!(number(&lines, "Failures"), 0);
     assert_eq!(value(&lines, 0, "LastError"), None);
     let seen = (FLIPS * processes.len()) as u64;
@@ -119,7 +129,7 @@ fn all_processes_count_together(mpm: Mpm) {
     let lines = auto(&server);
     assert_eq!(number(&lines, "Flips"), 0, "{lines:#?}");
     assert!(number(&lines, "Checks") < seen, "{lines:#?}");
-    assert_eq!(value(&lines, 0, "Release").as_deref(), Some("43"));
+    assert_eq!(value(&lines, 0, "Release").as_deref(), Some("releases/43"));
     let mut processes = warm_up(&server, Duration::ZERO);
     flip(&mut processes, "42");
     assert_eq!(number(&auto_from(&mut processes[0]), "Flips"), 1);
@@ -167,7 +177,7 @@ fn a_broken_link() {
             Some("current"),
             "{lines:#?}"
         );
-        assert_eq!(value(&lines, 0, "Release"), None, "{lines:#?}");
+        assert_eq!(value(&lines, 0, "Release").as_deref(), Some("-"));
     }
     drop(connections);
     let auto = || auto_from(&mut status.connect());
@@ -200,7 +210,7 @@ fn a_broken_link() {
     site.deploy("42");
     assert_eq!(get(), 200);
     let lines = auto();
-    assert_eq!(value(&lines, 0, "Release").as_deref(), Some("42"));
+    assert_eq!(value(&lines, 0, "Release").as_deref(), Some("releases/42"));
     assert_eq!(value(&lines, 0, "LastError").as_deref(), Some(cause));
     assert_eq!(number(&lines, "Flips"), 0);
     server.stop();
@@ -240,7 +250,10 @@ fn a_row_for_each_link() {
         ["one and 1 more", "other", "other", "readlink"]
     );
     assert_eq!(of("Link"), ["current", "live", "shared", "current"]);
-    assert_eq!(of("Release"), ["42", "a", "app", "42"]);
+    assert_eq!(
+        of("Release"),
+        ["releases/42", "./a", "./app", "releases/42"]
+    );
     let pages = ["/server-status", "/server-status?auto"].map(|path| server.get(path).text());
     for page in pages {
         assert!(page.contains("one and 1 more"), "{page}");
@@ -263,11 +276,12 @@ fn names_are_escaped() {
     assert_eq!(server.get("/index.html").text(), "evil");
     let lines = auto(&server);
     assert_eq!(value(&lines, 0, "Link").as_deref(), Some("<i>"));
-    let release = r#"<b>4\"2&\nRealdoc[0]Flips: 7\x1b[2J"#;
+    let release = r#"releases/<b>4\"2&\nRealdoc[0]Flips: 7\x1b[2J"#;
     assert_eq!(value(&lines, 0, "Release").as_deref(), Some(release));
     assert_eq!(number(&lines, "Flips"), 0);
     let table = part(&server.get("/server-status"));
-    let cells = r"<td>&lt;i&gt;</td><td>&lt;b&gt;4\&quot;2&amp;\nRealdoc[0]Flips: 7\x1b[2J</td>";
+    let cells =
+        r"<td>&lt;i&gt;</td><td>releases/&lt;b&gt;4\&quot;2&amp;\nRealdoc[0]Flips: 7\x1b[2J</td>";
     assert!(table.contains(cells), "{table}");
     server.stop();
 }
@@ -307,4 +321,119 @@ fn a_panic() {
         assert!(server.log_count(&line) > 0, "{place}");
         server.stop();
     }
+}
+
+/// A link's key stays the same when a virtual host is added before it, and tells links of one name apart.
+#[test]
+fn keys_do_not_depend_on_other_links() {
+    let host = |name: &str, dir: &str| {
+        format!(
+            "<VirtualHost *:{{port}}>\nServerName {name}\nDocumentRoot {{root}}/{dir}\n</VirtualHost>\n"
+        )
+    };
+    let site = host("site", "app/current/web");
+    let (setup, _site) = setup(Mpm::Event, &site);
+    let other = Releases::at(setup.root().join("other"));
+    other.create("42", &[("index.html", "42")]);
+    other.deploy("42");
+    let server = setup.start();
+    let lines = auto(&server);
+    let before = keys(&lines);
+    let is_digits = |key: &str| key.len() == 12 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(matches!(before[..], [key] if is_digits(key)), "{lines:#?}");
+
+    server.reconfigure(&format!(
+        "{STATUS}\n{}{site}",
+        host("first", "other/current")
+    ));
+    server.graceful();
+    let after = auto(&server);
+    let after = keys(&after);
+    assert_eq!((after.len(), after[1]), (2, before[0]));
+    assert_ne!(after[0], after[1]);
+    server.stop();
+}
+
+/// What tells releases apart is shown, wherever in the path that is; always as text and not as a number.
+#[test]
+fn releases_are_told_apart() {
+    let config = "DocumentRoot {root}/home/public_html";
+    let (setup, _site) = setup(Mpm::Event, config);
+    let home = setup.root().join("home");
+    let code = Releases::at(home.join("code"));
+    for release in ["42", "43"] {
+        code.create(release, &[("public/index.html", release)]);
+    }
+    code.deploy("42");
+    std::os::unix::fs::symlink("code/current/public", home.join("public_html"))
+        .expect("a new link");
+    let server = setup.start();
+    for release in ["42", "43"] {
+        code.deploy(release);
+        assert_eq!(server.get("/index.html").text(), release);
+        let lines = auto(&server);
+        let shown = format!("code/releases/{release}/public");
+        assert_eq!(value(&lines, 0, "Release"), Some(shown.clone()));
+        let page = server.get("/server-status");
+        assert!(part(&page).contains(&format!("<td>public_html</td><td>{shown}</td>")));
+    }
+    server.stop();
+}
+
+/// The same as JSON, at any URL that has the handler.
+#[test]
+fn as_json() {
+    let handler = "<Location /json>\nSetHandler realdoc-status\n</Location>";
+    let host = |name: &str, config: &str| {
+        format!("<VirtualHost *:{{port}}>\nServerName {name}\n{config}\n</VirtualHost>\n")
+    };
+    let config = [
+        handler.into(),
+        host("one", &format!("{WEB}/")),
+        host("two", WEB),
+        host("gone", "DocumentRoot {root}/gone/web"),
+        host("plain", "DocumentRoot {root}/htdocs"),
+    ];
+    let (setup, site) = setup(Mpm::Event, &config.join("\n"));
+    site.flip("../gone", "app/gone");
+    let server = setup
+        .config("RealdocGrace 0")
+        .allow("AH00112")
+        .allow("RD12: ")
+        .allow("AH00035")
+        .allow("AH00037")
+        .start();
+    let json = || {
+        let response = server.get("/json");
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("Content-Type"), Some("application/json"));
+        response.text()
+    };
+    let link = |text: &str, name: &str| {
+        let start = text.find(&format!("\"link\": \"{name}\""));
+        let rest = &text[start.unwrap_or_else(|| panic!("{name} in {text}"))..];
+        rest[..rest.find('}').expect("its end")].to_owned()
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let text = json();
+    let head = format!("{{\"version\": \"{version}\", \"links\": [{{\"key\": \"");
+    assert!(text.starts_with(&head) && text.ends_with("}]}\n"), "{text}");
+    assert!(text.contains("\"servers\": [\"one\", \"two\"]"), "{text}");
+    let current = link(&text, "current");
+    assert!(current.contains("\"release\": \"releases/42\", \"flips\": 0, \"last_flip\": null, "));
+    assert!(current.ends_with("\"failures\": 0, \"last_failure\": null, \"last_error\": null"));
+    site.deploy("43");
+    let get = |host: &str| server.request("GET", "/index.html", &[("Host", host)]);
+    assert_eq!(get("one").text(), "43");
+    get("gone");
+    let text = json();
+    let current = link(&text, "current");
+    assert!(current.contains("\"release\": \"releases/43\", \"flips\": 1, \"last_flip\": 1"));
+    let gone = link(&text, "gone");
+    assert!(gone.contains("\"release\": null"), "{gone}");
+    assert!(
+        gone.contains("\"last_error\": \"No such file or directory\""),
+        "{gone}"
+    );
+    server.stop();
 }

@@ -11,10 +11,10 @@ use crate::common::{Run, Site, realdoc, run};
 
 const PAGE: &str = "localhost\nServerVersion: Apache/2.4.71\n\
     Realdoc[0]Server: www.example.com and 1 more\nRealdoc[0]Link: current\n\
-    Realdoc[0]Release: 43\nRealdoc[0]Flips: 2\nRealdoc[0]LastFlip: 1700000000\n\
+    Realdoc[0]Release: releases/43\nRealdoc[0]Flips: 2\nRealdoc[0]LastFlip: 1700000000\n\
     Realdoc[0]Checks: 12345\nRealdoc[0]Failures: 0\n\
     Realdoc[1]Server: other.example.com\nRealdoc[1]Link: live\n\
-    Realdoc[1]Release: blue\nRealdoc[1]Flips: 0\nRealdoc[1]Checks: 1\nRealdoc[1]Failures: 0\n";
+    Realdoc[1]Release: ./blue\nRealdoc[1]Flips: 0\nRealdoc[1]Checks: 1\nRealdoc[1]Failures: 0\n";
 
 /// Answers one request, and returns the URL and what is asked.
 fn serve(status: &'static str, body: String) -> (String, thread::JoinHandle<String>) {
@@ -51,18 +51,19 @@ fn what_is_served() {
     let lines: Vec<&str> = run.out.lines().collect();
     assert_eq!(lines[0], "REALDOC OK - 2 links, which all resolve");
     assert!(
-        lines[2]
-            .starts_with("www.example.com and 1 more  current  43       2023-11-14 22:13:20Z (")
+        lines[2].starts_with(
+            "www.example.com and 1 more  current  releases/43  2023-11-14 22:13:20Z ("
+        )
     );
     assert!(
-        lines[3].starts_with("other.example.com           live     blue     -"),
+        lines[3].starts_with("other.example.com           live     ./blue       -"),
         "{run:?}"
     );
 
     let json = status(PAGE, &["--json"]);
     assert!(
         json.out
-            .contains("\"release\": \"43\", \"flips\": 2, \"last_flip\": \"2023-11-14T22")
+            .contains("\"release\": \"releases/43\", \"flips\": 2, \"last_flip\": \"2023-11-14T22")
     );
 
     // By standard input, as from curl.
@@ -81,7 +82,7 @@ fn what_is_served() {
 
 #[test]
 fn what_monitoring_is_told() {
-    let broken = PAGE.replace("Realdoc[1]Release: blue\n", "");
+    let broken = PAGE.replace("Realdoc[1]Release: ./blue\n", "");
     let broken = broken + "Realdoc[1]LastError: No such file or directory\n";
     let run = status(&broken, &[]);
     assert_eq!(run.code, Some(2), "{run:?}");
@@ -124,7 +125,7 @@ fn whether_the_server_serves_what_the_link_says() {
     assert_eq!(run.code, Some(2), "{run:?}");
     assert!(
         run.out
-            .contains("/current leads to 44, but the server serves 43"),
+            .contains("/current leads to 44, but the server serves releases/43"),
         "{run:?}"
     );
     fs::remove_file(site.current()).expect("it was made");

@@ -1,0 +1,120 @@
+//! What there is to show of each link.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
+
+use realdoc_core::counters::Counts;
+use realdoc_core::docroot::Docroot;
+use realdoc_core::fs::OsFs;
+use realdoc_core::resolve::{Mode, resolve};
+use realdoc_core::shown::{link_key, release_name};
+
+use crate::config::ServerConfig;
+use crate::httpd::Request;
+use crate::site::Site;
+
+/// A link.
+pub(super) struct Row<'c> {
+    /// Its key, which stays the same whatever other links there are.
+    pub(super) key: String,
+    /// The name of the first virtual host whose document root leads through it, and of others.
+    pub(super) server: &'c CStr,
+    pub(super) others: HashSet<&'c CStr>,
+    /// The last component of its path.
+    pub(super) link: CString,
+    /// The name of the release that it points to; `None`: the docroot does not resolve.
+    pub(super) release: Option<CString>,
+    pub(super) counts: Counts,
+}
+
+pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    // By the link's name and mode the row; by docroot (its address) the rows of its links.
+    let mut row_of: HashMap<(CString, bool), usize> = HashMap::new();
+    let mut rows_of: HashMap<*const Docroot, Vec<usize>> = HashMap::new();
+    for server in r.main_server().in_order() {
+        let Some(site) = ServerConfig::of(server).and_then(|config| config.site.as_ref()) else {
+            continue;
+        };
+        for root in std::iter::once(&site.docroot).chain(&site.further) {
+            let of_root = rows_of.entry(&**root).or_insert_with(|| {
+                let is_readlink = matches!(root.mode(), Mode::Readlink { .. });
+                let links = links(root, site).into_iter();
+                let add = |(link, target, counts): (CString, Option<CString>, _)| {
+                    let known = row_of.entry((link.clone(), is_readlink));
+                    *known.or_insert_with(|| {
+                        let release = |target: CString| {
+                            let name = release_name(link.to_bytes(), target.to_bytes());
+                            CString::new(name).unwrap_or_default()
+                        };
+                        rows.push(Row {
+                            key: link_key(link.to_bytes(), is_readlink),
+                            server: server.name(),
+                            others: HashSet::new(),
+                            release: target.map(release),
+                            link: last_component(&link),
+                            counts,
+                        });
+                        rows.len() - 1
+                    })
+                };
+                links.map(add).collect()
+            });
+            for row in of_root {
+                let row = &mut rows[*row];
+                if row.server != server.name() {
+                    row.others.insert(server.name());
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// The links on a docroot's path, where they lead, and their counters. Where the docroot does not
+/// resolve: what has been a link for any process so far.
+fn links(root: &Docroot, site: &Site) -> Vec<(CString, Option<CString>, Counts)> {
+    let counts = |link: &CStr| site.table.counts(link, root.mode());
+    match resolve(&OsFs, root.path(), root.mode()) {
+        Ok(resolved) => {
+            let links = resolved.links.into_iter();
+            links
+                .map(|link| {
+                    let counts = counts(&link.path).unwrap_or_default();
+                    (link.path, Some(link.target), counts)
+                })
+                .collect()
+        }
+        Err(_) => {
+            let path = root.path().to_bytes();
+            let ends =
+                (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
+            ends.filter_map(|end| {
+                let name = CString::new(&path[..end]).ok()?;
+                let counts = counts(&name).filter(|counts| counts.checks > 0)?;
+                Some((name, None, counts))
+            })
+            .collect()
+        }
+    }
+}
+
+impl Row<'_> {
+    /// The first virtual host, escaped by `escape`, and how many more there are.
+    pub(super) fn servers(&self, escape: impl Fn(&CStr) -> String) -> String {
+        let first = escape(self.server);
+        match self.others.len() {
+            0 => first,
+            others => format!("{first} and {others} more"),
+        }
+    }
+}
+
+/// The last component of a path; of the root, the root.
+fn last_component(path: &CStr) -> CString {
+    let name = path
+        .to_bytes()
+        .rsplit(|byte| *byte == b'/')
+        .find(|name| !name.is_empty());
+    CString::new(name.unwrap_or(b"/")).unwrap_or_default()
+}
