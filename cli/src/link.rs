@@ -56,11 +56,6 @@ impl Link {
         }))
     }
 
-    /// The link, which must be there.
-    pub(crate) fn find(place: &Place) -> Result<Self> {
-        Self::look(place)?.ok_or_else(|| missing(place))
-    }
-
     /// The directory that it leads to, which must be there.
     pub(crate) fn current(&self, place: &Place) -> Result<&Found> {
         self.target.as_ref().ok_or_else(|| {

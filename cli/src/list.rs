@@ -7,12 +7,12 @@ use realdoc_core::record::How;
 use realdoc_core::{Micros, now};
 
 use crate::args;
-use crate::history::{History, Verdict, name_of, path_of};
+use crate::history::{Verdict, name_of, path_of};
 use crate::in_use::InUse;
 use crate::link::Link;
 use crate::output::{Result, failed, json, print, show};
 use crate::place::Place;
-use crate::state::State;
+use crate::site::Site;
 use crate::time::{ago, date};
 
 /// A release in the list.
@@ -26,14 +26,11 @@ struct Row<'l> {
 
 pub(crate) fn list(args: &args::List) -> Result<()> {
     let place = Place::enter(&args.link)?;
-    let link = Link::find(&place)?;
+    let site = Site::look(&place)?;
+    let link = site.link(&place)?;
     let current = link.current(&place)?;
     let releases = current.parent().map_err(failed(show(&current.path)))?;
-    let record = match State::open(&place)? {
-        Some(state) => state.read(&place)?,
-        None => Vec::new(),
-    };
-    let history = History::of(record, Some(current));
+    let history = &site.history;
     let in_use = InUse::look(&place, &releases)?;
     let now = now();
     let verdicts = history.judge(args.policy, now, &releases, &in_use);
@@ -61,7 +58,7 @@ pub(crate) fn list(args: &args::List) -> Result<()> {
         verdict: None,
     }));
     if args.json {
-        print_json(&place, &link, &rows);
+        print_json(&place, link, &rows);
     } else {
         print(format_args!("{} -> {}", place.shown(), show(&link.text)));
         print_table(&rows, now);

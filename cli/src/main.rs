@@ -1,9 +1,9 @@
 //! `realdoc`: deploys a web site by one rename of its symlink, rolls back, looks and prunes.
 //!
 //! A run goes through these files: [`args`], what was typed; [`place`], the directory that holds
-//! the link, whose owner this process becomes ([`identity`]); [`link`] and [`state`], what is
-//! there, under [`lock`]; then the flip in [`deploy`]; and [`removal`] of what is old, as
-//! [`history`] and [`in_use`] judge. All paths are walked by descriptors, in [`walk`].
+//! the link, whose owner this process becomes ([`identity`]); [`site`], what is there, under
+//! [`lock`]; then the flip in [`deploy`]; and [`removal`] of what is old, as [`history`] and
+//! [`in_use`] judge. All paths are walked by descriptors, in [`walk`].
 #![forbid(unsafe_code)]
 
 mod args;
@@ -25,6 +25,7 @@ mod progress;
 mod prune;
 mod release;
 mod removal;
+mod site;
 mod state;
 mod status;
 mod step;

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use anstream::{stderr, stdout};
 use clap::builder::styling::{AnsiColor, Style};
@@ -83,8 +84,17 @@ pub(crate) fn print(line: impl Display) {
     let _ = writeln!(stdout(), "{line}");
 }
 
+/// Prints a warning. The same one again, as when a site is looked at once more, is left out.
 pub(crate) fn warn(line: impl Display) {
+    static LAST: Mutex<String> = Mutex::new(String::new());
+
+    let line = line.to_string();
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if *last == line {
+        return;
+    }
     let _ = writeln!(stderr(), "realdoc: {WARNING}warning:{WARNING:#} {line}");
+    *last = line;
 }
 
 pub(crate) fn error(failure: &Failure) {

@@ -5,12 +5,11 @@ use realdoc_core::{Micros, now};
 use crate::args::{Policy, Prune};
 use crate::history::{History, Verdict, path_of};
 use crate::in_use::InUse;
-use crate::link::Link;
-use crate::lock::Locks;
+use crate::lock::look_locked;
 use crate::output::{Done, Result, error, failed, say, show};
 use crate::place::Place;
 use crate::removal;
-use crate::state::State;
+use crate::site::Site;
 use crate::walk::Found;
 
 /// What can go of the releases in a directory.
@@ -23,24 +22,16 @@ pub(crate) struct Removal<'r> {
 
 pub(crate) fn prune(args: &Prune) -> Result<Done> {
     let place = Place::enter(&args.link)?;
-    let mut locks = Locks::default();
-    let (current, releases) = loop {
-        let link = Link::find(&place)?;
-        link.current(&place)?;
-        let Some(current) = link.target else { continue };
+    let look = || {
+        let site = Site::look(&place)?;
+        let current = site.link(&place)?.current(&place)?;
         let releases = current.parent().map_err(failed(show(&current.path)))?;
-        let dirs = [&place.dir, &releases];
-        if args.dry_run || locks.cover(&dirs) {
-            break (current, releases);
-        }
-        drop(std::mem::take(&mut locks));
-        locks = Locks::take(&dirs)?;
+        Ok((site.history, releases))
     };
-    let record = match State::open(&place)? {
-        Some(state) => state.read(&place)?,
-        None => Vec::new(),
-    };
-    let history = History::of(record, Some(&current));
+    let ((history, releases), locks) =
+        look_locked(&place.dir, args.dry_run, look, |(_, releases)| {
+            vec![releases]
+        })?;
     let mut removal = Removal::plan(&place, &releases, &history, args.policy, now());
     let all_set_aside = removal.set_aside(&history, args.dry_run);
     drop(locks);

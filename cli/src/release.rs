@@ -7,7 +7,6 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
-use crate::link::Link;
 use crate::output::{Failure, Result, failed, show};
 use crate::place::{Place, lead};
 use crate::removal::is_set_aside;
@@ -76,7 +75,7 @@ fn not_found(path: &Path, errno: Errno, current: Option<&Found>) -> Failure {
 
 /// Whether it can be served: refused are a directory that the server cannot enter, and an empty
 /// one.
-pub(crate) fn must_be_servable(release: &Found, link: Option<&Link>) -> Result<()> {
+pub(crate) fn must_be_servable(release: &Found, current: Option<&Found>) -> Result<()> {
     const SEARCH_BY_OTHERS: u32 = 0o001;
     const SEARCH_BY_GROUP: u32 = 0o010;
 
@@ -84,14 +83,12 @@ pub(crate) fn must_be_servable(release: &Found, link: Option<&Link>) -> Result<(
     let stat = &release.stat;
     // Where what serves now is for a group only, as with 0750 and the server's group, so may be
     // what comes.
-    let by_group = link
-        .and_then(|link| link.target.as_ref())
-        .is_some_and(|current| {
-            let serves = current.stat.st_mode;
-            serves & SEARCH_BY_OTHERS == 0
-                && serves & stat.st_mode & SEARCH_BY_GROUP != 0
-                && current.stat.st_gid == stat.st_gid
-        });
+    let by_group = current.is_some_and(|current| {
+        let serves = current.stat.st_mode;
+        serves & SEARCH_BY_OTHERS == 0
+            && serves & stat.st_mode & SEARCH_BY_GROUP != 0
+            && current.stat.st_gid == stat.st_gid
+    });
     if stat.st_mode & SEARCH_BY_OTHERS == 0 && !by_group {
         let mode = stat.st_mode & 0o7777;
         return Err(Failure::new(format!(

@@ -11,45 +11,41 @@ use crate::deploy::former;
 use crate::history::{History, path_of};
 use crate::identity;
 use crate::in_use::InUse;
-use crate::link::Link;
-use crate::lock::Locks;
+use crate::lock::look_locked;
 use crate::output::{Done, Failure, Result, failed, say, show};
 use crate::place::Place;
 use crate::release;
+use crate::site::Site;
 use crate::state::State;
 use crate::step::step;
 use crate::walk::Found;
 
 pub(crate) fn withdraw(args: &Withdraw) -> Result<Done> {
     let place = Place::enter(&args.link)?;
-    let mut locks = Locks::default();
-    loop {
-        let link = Link::find(&place)?;
-        let current = link.target.as_ref();
-        let record = match State::open(&place)? {
-            Some(state) => state.read(&place)?,
-            None => Vec::new(),
-        };
-        let mut history = History::of(record, current);
-        let release = find(&args.release, &place, &history, current)?;
+    let look = || {
+        let site = Site::look(&place)?;
+        site.link(&place)?;
+        let release = find(&args.release, &place, &site)?;
         let releases = release.parent().map_err(failed(show(&release.path)))?;
-        must_be_former(&place, &release, &releases, &history, current)?;
-        let dirs = [&place.dir, &releases];
-        if args.dry_run {
-            say(format_args!("dry run: withdrawing {}", show(&release.path)));
-            return Ok(Done::All);
-        }
-        if locks.cover(&dirs) {
-            return carry_out(&place, &release, &mut history);
-        }
-        drop(std::mem::take(&mut locks));
-        locks = Locks::take(&dirs)?;
+        must_be_former(&place, &release, &releases, &site)?;
+        Ok((site.history, release, releases))
+    };
+    // The locks are held until the end.
+    let ((mut history, release, _), _locks) =
+        look_locked(&place.dir, args.dry_run, look, |(.., releases)| {
+            vec![releases]
+        })?;
+    if args.dry_run {
+        say(format_args!("dry run: withdrawing {}", show(&release.path)));
+        return Ok(Done::All);
     }
+    carry_out(&place, &release, &mut history)
 }
 
 /// A release by its name, of the record or beside the current one, or by its path.
-fn find(given: &Path, place: &Place, history: &History, current: Option<&Found>) -> Result<Found> {
-    if let Some(path) = former(given, history) {
+fn find(given: &Path, place: &Place, site: &Site) -> Result<Found> {
+    let current = site.target();
+    if let Some(path) = former(given, &site.history) {
         return release::find(path, place, current);
     }
     if given.components().count() == 1 {
@@ -62,13 +58,8 @@ fn find(given: &Path, place: &Place, history: &History, current: Option<&Found>)
     release::find(given, place, current)
 }
 
-fn must_be_former(
-    place: &Place,
-    release: &Found,
-    releases: &Found,
-    history: &History,
-    current: Option<&Found>,
-) -> Result<()> {
+fn must_be_former(place: &Place, release: &Found, releases: &Found, site: &Site) -> Result<()> {
+    let current = site.target();
     let path = show(&release.path);
     let owner = release.stat.st_uid;
     if !identity::is_root() && owner != identity::uid() {
@@ -84,7 +75,7 @@ fn must_be_former(
     }
     let beside = current.and_then(|current| current.parent().ok());
     let is_beside = beside.is_some_and(|beside| beside.is_same(releases));
-    if history.find(&release.path).is_none() && !is_beside {
+    if site.history.find(&release.path).is_none() && !is_beside {
         return Err(Failure::new(format!(
             "{path} is not a release of {}, which `realdoc list` would show",
             place.shown()
