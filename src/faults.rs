@@ -14,8 +14,8 @@ use std::time::Duration;
 use realdoc_core::Micros;
 use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
 
-/// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link waits while there is
-/// a file `link.hangs` beside it.
+/// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link
+/// waits while there is a file `link.hangs` beside it.
 static HANGS_AT: LazyLock<Option<(String, PathBuf)>> = LazyLock::new(|| {
     let link = env::var("REALDOC_TEST_HANG").ok()?;
     let sign = PathBuf::from(format!("{link}.hangs"));
@@ -54,8 +54,8 @@ fn hang_at(path: &CStr) {
 static GATE: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| env::var_os("REALDOC_TEST_GATE").map(PathBuf::from));
 
-/// A walk down to a file begins: while the directory of `REALDOC_TEST_GATE` is there and holds no file `open`, it makes a file in it,
-/// and goes on when somebody has taken that away.
+/// A walk down to a file begins: while the directory of `REALDOC_TEST_GATE` is there and holds no
+/// file `open`, it makes a file in it, and goes on when somebody has taken that away.
 pub(crate) fn wait_at_gate() {
     static WAITED: AtomicUsize = AtomicUsize::new(0);
     let Some(gate) = &*GATE else {

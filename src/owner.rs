@@ -1,6 +1,6 @@
 //! `SymLinksIfOwnerMatch` where `RealdocSections Auto` has chosen the release's name. httpd's own
-//! walk, by that name, meets no symlink. By the link's name, stock httpd would compare the owners, so
-//! we do.
+//! walk, by that name, meets no symlink. By the link's name, stock httpd would compare the owners,
+//! so we do.
 
 use std::ffi::CStr;
 

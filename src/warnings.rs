@@ -1,5 +1,5 @@
-//! What a configuration says that does not work as it did without the module, and that only its text
-//! shows: denials by mod_rewrite that name the link, and WebDAV under a link.
+//! What a configuration says that does not work as it did without the module, and that only its
+//! text shows: denials by mod_rewrite that name the link, and WebDAV under a link.
 
 use std::collections::HashSet;
 use std::ffi::{CStr, CString, OsStr};
@@ -117,8 +117,8 @@ impl<'s, 'c> Finder<'s, 'c> {
         }
     }
 
-    /// What mod_vhost_alias makes the document root of `server` of. A virtual host without a directive has that of
-    /// the main server.
+    /// What mod_vhost_alias makes the document root of `server` of. A virtual host without a
+    /// directive has that of the main server.
     pub(crate) fn virtual_root(&self, server: Server<'_>) -> Option<CString> {
         let of = |server| {
             let mut roots = self.virtual_roots.iter().rev();
@@ -199,8 +199,8 @@ impl<'s, 'c> Finder<'s, 'c> {
     }
 }
 
-/// The same of the .htaccess files above `link`, which leads to `release`. They are read as httpd reads them, with the first
-/// request.
+/// The same of the .htaccess files above `link`, which leads to `release`. They are read as httpd
+/// reads them, with the first request.
 pub(crate) fn denials_in_htaccess(server: Server<'_>, link: &CStr, release: &CStr) -> Vec<Warning> {
     let path = link.to_bytes();
     let mut warnings = Vec::new();
@@ -242,8 +242,8 @@ fn section_of<'c>(server: Server<'c>, name: &CStr) -> Option<Section<'c>> {
     sections.find(|section| without_slash(section.name().to_bytes()) == wanted)
 }
 
-/// Whether a directive there concerns files whose path is the release's. A `RealdocLink` to the directory resolves it to where
-/// it lies in every release.
+/// Whether a directive there concerns files whose path is the release's. A `RealdocLink` to the
+/// directory resolves it to where it lies in every release.
 fn is_under_link(host: &HostAnalysis<'_>, link: &CStr, place: &Place) -> bool {
     let docroot = host.docroot.path().to_bytes();
     let dir = match place {

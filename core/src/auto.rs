@@ -38,7 +38,8 @@ pub enum Choice<S> {
 }
 
 /// Chooses for `docroot`, a path as configured without a slash at its end. `link` gives the
-/// [`outermost_symlink`] on it, if there is one. It is called only if the docroot's path does not decide.
+/// [`outermost_symlink`] on it, if there is one. It is called only if the docroot's path does not
+/// decide.
 pub fn choose<'l, S: Section>(
     sections: impl Iterator<Item = S> + Clone,
     docroot: &CStr,
@@ -57,8 +58,8 @@ pub fn choose<'l, S: Section>(
     find(&|section| is_beside(section, link)).map_or(Choice::Neither, Choice::Target)
 }
 
-/// The outermost component of `docroot` that is a symlink, by its path, and none is followed. `UseReadlink`
-/// may say where to begin.
+/// The outermost component of `docroot` that is a symlink, by its path, and none is followed.
+/// `UseReadlink` may say where to begin.
 pub fn outermost_symlink(fs: &impl Fs, docroot: &CStr, mode: &Mode) -> Option<CString> {
     let path = docroot.to_bytes();
     let skip = match mode {
@@ -92,8 +93,8 @@ pub fn is_below<S: Section>(section: S, dir: &CStr) -> bool {
     }
 }
 
-/// Whether `section`, which is not for the link, names something in the directory that holds the link. In the file
-/// system's root everything lies beside a link, so that this says nothing there.
+/// Whether `section`, which is not for the link, names something in the directory that holds the
+/// link. In the file system's root everything lies beside a link, so that this says nothing there.
 fn is_beside<S: Section>(section: S, link: &CStr) -> bool {
     let slash = link.to_bytes().iter().rposition(|&byte| byte == b'/');
     let holder = &link.to_bytes()[..slash.unwrap_or(0)];

@@ -111,7 +111,8 @@ fn parse(text: &[u8]) -> Chain {
     }
 }
 
-/// `DefaultHasher::new()` has fixed keys, so all processes agree. Never 0, which fresh memory holds.
+/// `DefaultHasher::new()` has fixed keys, so all processes agree. Never 0, which fresh memory
+/// holds.
 fn checksum(stamp: Stamp, len: u64, text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write_u64(stamp.word());

@@ -1,4 +1,5 @@
-//! What can be said of the paths that a regex or a pattern with wildcards names, without matching it.
+//! What can be said of the paths that a regex or a pattern with wildcards names, without matching
+//! it.
 
 /// How a `<Directory>` section names the directories that it applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +25,8 @@ pub fn regex_is_about(regex: &[u8], dir: &[u8]) -> bool {
     (0..dir.len()).any(|at| agree(&beginning, &dir[at..]))
 }
 
-/// Whether all that a regex matches, if it is a path at all, lies in the directory `dir`: whether the regex begins
-/// with that directory, with or without `^`.
+/// Whether all that a regex matches, if it is a path at all, lies in the directory `dir`: whether
+/// the regex begins with that directory, with or without `^`.
 #[must_use]
 pub fn regex_is_in(regex: &[u8], dir: &[u8]) -> bool {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
@@ -85,7 +86,8 @@ fn beginning(regex: &[u8]) -> Vec<Element> {
     }
 }
 
-/// Whether a `|` may stand outside of all groups. (Classes and quotations, which may hold brackets, are not looked into.)
+/// Whether a `|` may stand outside of all groups. (Classes and quotations, which may hold brackets,
+/// are not looked into.)
 fn has_alternatives(regex: &[u8]) -> bool {
     let mut depth = 0_i32;
     let mut escaped = false;
@@ -103,8 +105,9 @@ fn has_alternatives(regex: &[u8]) -> bool {
     depth != 0 && regex.contains(&b'|')
 }
 
-/// Whether a `<Directory>` section by a pattern is named at `dir` or below it: whether its components as far down as
-/// `dir` stand for that. `matches` says whether a pattern (without a trailing slash) stands for `dir`.
+/// Whether a `<Directory>` section by a pattern is named at `dir` or below it: whether its
+/// components as far down as `dir` stand for that. `matches` says whether a pattern (without a
+/// trailing slash) stands for `dir`.
 #[must_use]
 pub fn pattern_is_below(section: &[u8], dir: &[u8], matches: impl Fn(&[u8]) -> bool) -> bool {
     let depth = dir.iter().filter(|&&byte| byte == b'/').count();

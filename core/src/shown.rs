@@ -1,8 +1,8 @@
 //! What a status page shows of a link: names by which a reader tells links and releases apart,
 //! without their whole paths.
 
-/// The name of a release: its path from the directory that holds it and the link. It always contains a
-/// slash, so that no program takes the release `20250102` for a number.
+/// The name of a release: its path from the directory that holds it and the link. It always
+/// contains a slash, so that no program takes the release `20250102` for a number.
 #[must_use]
 pub fn release_name(link: &[u8], release: &[u8]) -> Vec<u8> {
     let ends = (0..link.len()).filter(|at| link[*at] == b'/');
@@ -22,7 +22,8 @@ pub fn release_name(link: &[u8], release: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A key for a link, 12 hexadecimal digits: the same in every httpd, whatever other links it has. (FNV-1a.)
+/// A key for a link, 12 hexadecimal digits: the same in every httpd, whatever other links it has.
+/// (FNV-1a.)
 #[must_use]
 pub fn link_key(link: &[u8], is_readlink: bool) -> String {
     let bytes = link.iter().chain([&0, if is_readlink { &1 } else { &0 }]);

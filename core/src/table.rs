@@ -123,8 +123,8 @@ impl LinkTable {
         Some(self.slots[self.find(name, mode)?].counters().read())
     }
 
-    /// Where the link `name` of docroots that are resolved in `mode` leads, as the last process saw it
-    /// that found it flipped. To be escaped: a taken-over process may have written it.
+    /// Where the link `name` of docroots that are resolved in `mode` leads, as the last process saw
+    /// it that found it flipped. To be escaped: a taken-over process may have written it.
     #[must_use]
     pub fn chain(self, name: &CStr, mode: &Mode) -> Chain {
         self.chain_at(name, mode)

@@ -119,8 +119,8 @@ pub(crate) enum OneName {
     Release,
 }
 
-/// The sections of `server` that apply by `name` and not by the other one, to `docroot`, which is `resolved`, or to
-/// something below a link on its path.
+/// The sections of `server` that apply by `name` and not by the other one, to `docroot`, which is
+/// `resolved`, or to something below a link on its path.
 pub(crate) fn sections_by_one_name<'c>(
     server: Server<'c>,
     docroot: &CStr,
@@ -146,8 +146,8 @@ pub(crate) fn sections_by_one_name<'c>(
     sections.filter(move |section| applies(*section, name) && !applies(*section, other))
 }
 
-/// Whether `section` names something below a link, by the link's path or by its target. A regex that matches
-/// the docroot by one of its names is judged by that.
+/// Whether `section` names something below a link, by the link's path or by its target. A regex
+/// that matches the docroot by one of its names is judged by that.
 fn is_below_link(
     section: Section<'_>,
     docroot: &CStr,

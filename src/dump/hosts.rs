@@ -157,8 +157,8 @@ fn link_state(host: &HostAnalysis<'_>, link: &Link) -> LinkState {
     }
 }
 
-/// Whether the options that `<Directory>` sections give above the link allow to follow it. (What an .htaccess file
-/// says is known when a request comes by.)
+/// Whether the options that `<Directory>` sections give above the link allow to follow it. (What an
+/// .htaccess file says is known when a request comes by.)
 fn is_followed(server: Server<'_>, link: &Link) -> bool {
     let path = link.path.to_bytes();
     let slash = path.iter().rposition(|byte| *byte == b'/');

@@ -1,5 +1,5 @@
-//! What `apachectl -t -D DUMP_REALDOC` and `-D DUMP_REALDOC_JSON` print: for each virtual host what the
-//! module makes of it, and what that changes.
+//! What `apachectl -t -D DUMP_REALDOC` and `-D DUMP_REALDOC_JSON` print: for each virtual host what
+//! the module makes of it, and what that changes.
 
 use std::io::{self, Write};
 

@@ -1,5 +1,5 @@
-//! What the server shows of each link: the release that it points to, and what all processes together
-//! have counted. A part of mod_status' page, and JSON of its own.
+//! What the server shows of each link: the release that it points to, and what all processes
+//! together have counted. A part of mod_status' page, and JSON of its own.
 //!
 //! Whole paths are not shown: others than administrators may see such a page.
 

@@ -36,7 +36,8 @@ pub(super) fn table(rows: &[Row<'_>], pool: Pool<'_>) -> String {
     page + "</table>\n"
 }
 
-/// For a program (`?auto`). Times are in seconds since the epoch. What has not happened is left out.
+/// For a program (`?auto`). Times are in seconds since the epoch. What has not happened is left
+/// out.
 pub(super) fn lines(rows: &[Row<'_>], pool: Pool<'_>) -> String {
     let mut page = String::new();
     for row in rows {

@@ -323,7 +323,8 @@ fn a_panic() {
     }
 }
 
-/// A link's key stays the same when a virtual host is added before it, and tells links of one name apart.
+/// A link's key stays the same when a virtual host is added before it, and tells links of one name
+/// apart.
 #[test]
 fn keys_do_not_depend_on_other_links() {
     let host = |name: &str, dir: &str| {
@@ -354,7 +355,8 @@ fn keys_do_not_depend_on_other_links() {
     server.stop();
 }
 
-/// What tells releases apart is shown, wherever in the path that is; always as text and not as a number.
+/// What tells releases apart is shown, wherever in the path that is; always as text and not as a
+/// number.
 #[test]
 fn releases_are_told_apart() {
     let config = "DocumentRoot {root}/home/public_html";

@@ -33,8 +33,8 @@ fn warned(server: &Server, tag: &str) -> Vec<String> {
     said.collect()
 }
 
-/// A rule that denies by the link's name, where it sees the release's, is named with its file and line, once for all
-/// virtual hosts.
+/// A rule that denies by the link's name, where it sees the release's, is named with its file and
+/// line, once for all virtual hosts.
 #[test]
 fn denials_by_the_links_name() {
     let rule = |pattern: &str| format!("RewriteEngine On\nRewriteRule {pattern} - [F]\n");
@@ -75,7 +75,8 @@ fn denials_by_the_links_name() {
     server.stop();
 }
 
-/// Those of an .htaccess file above the link are named with the first request, if the file is read at all.
+/// Those of an .htaccess file above the link are named with the first request, if the file is read
+/// at all.
 #[test]
 fn denials_in_an_htaccess_file_above_the_link() {
     for (overrides, warnings) in [("FileInfo", 1), ("None", 0)] {
@@ -95,7 +96,8 @@ fn denials_in_an_htaccess_file_above_the_link() {
     }
 }
 
-/// WebDAV under a link is named, unless `RealdocLink` resolves the directory to where it lies in every release.
+/// WebDAV under a link is named, unless `RealdocLink` resolves the directory to where it lies in
+/// every release.
 #[test]
 fn webdav_under_a_link() {
     let dav = |kind: &str, name: &str| format!("<{kind} \"{name}\">\nDav On\n</{kind}>\n");

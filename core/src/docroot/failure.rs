@@ -72,9 +72,9 @@ impl Failure {
     }
 }
 
-/// Since when a docroot has been broken that resolved at `good_at` and does not `now`. All processes
-/// see the same moment, however late: that of the last change to the link, or to the directory where
-/// resolving stopped. Where that does not explain it, it has been broken since now.
+/// Since when a docroot has been broken that resolved at `good_at` and does not `now`. All
+/// processes see the same moment, however late: that of the last change to the link, or to the
+/// directory where resolving stopped. Where that does not explain it, it has been broken since now.
 pub(super) fn broken_since(
     error: &ResolveError,
     good_at: Micros,

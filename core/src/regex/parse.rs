@@ -9,7 +9,8 @@ const MAX_LEN: usize = 10_000;
 /// The deepest nesting of groups, as PCRE's.
 const MAX_DEPTH: usize = 250;
 
-/// The program of `pattern`, without its end. `None`: it is too long, or of a syntax not known here.
+/// The program of `pattern`, without its end. `None`: it is too long, or of a syntax not known
+/// here.
 pub(super) fn parse(pattern: &[u8], ignore_case: bool) -> Option<Vec<Step>> {
     let mut parser = Parser {
         rest: pattern,

@@ -12,7 +12,8 @@ pub struct ResolveError {
     pub path: CString,
     /// What the system said of it.
     pub errno: Errno,
-    /// The symlink on the docroot's path that had been followed to get there; `None`: none had been.
+    /// The symlink on the docroot's path that had been followed to get there; `None`: none had
+    /// been.
     pub link: Option<CString>,
 }
 

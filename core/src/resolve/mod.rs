@@ -33,10 +33,11 @@ pub fn resolve(fs: &impl Fs, docroot: &CStr, mode: &Mode) -> Result<Resolved, Re
 /// Whether `links`, found earlier, still lead where they led, by one system call a link, or two
 /// where there are further symlinks on its way.
 ///
-/// Mostly it is enough that a link still has its text. Else the link and its target are compared
-/// as they are now: both names lead to one directory at about one moment. (A remembered inode number
-/// would prove nothing, since it is reused at once.) What this cannot see a [`resolve`] from time to time
-/// does: a directory that was removed, or made a symlink, behind a link that has its text; a directory with two names.
+/// Mostly it is enough that a link still has its text. Else the link and its target are compared as
+/// they are now: both names lead to one directory at about one moment. (A remembered inode number
+/// would prove nothing, since it is reused at once.) What this cannot see a [`resolve`] from time
+/// to time does: a directory that was removed, or made a symlink, behind a link that has its text;
+/// a directory with two names.
 #[must_use]
 pub fn unchanged(fs: &impl Fs, links: &[Link]) -> bool {
     links.iter().all(|link| match &link.text {

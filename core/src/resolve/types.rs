@@ -28,8 +28,8 @@ pub struct Link {
     pub path: CString,
     /// Where it leads, canonical.
     pub target: CString,
-    /// The symlink's own text, where that alone says where it leads: always in [`Mode::Readlink`]; in
-    /// [`Mode::Realpath`] unless there are further symlinks on its way.
+    /// The symlink's own text, where that alone says where it leads: always in [`Mode::Readlink`];
+    /// in [`Mode::Realpath`] unless there are further symlinks on its way.
     pub text: Option<Box<[u8]>>,
 }
 
