@@ -10,11 +10,11 @@ pub fn strip_dir<'p>(path: &'p [u8], dir: &[u8]) -> Option<&'p [u8]> {
 }
 
 /// The item whose path is the longest prefix of `path` by whole components, and the rest of `path`.
-pub fn longest_prefix<T>(
-    path: &[u8],
+pub fn longest_prefix<'p, 'i, T>(
+    path: &'p [u8],
     items: impl Iterator<Item = T>,
-    path_of: impl Fn(&T) -> &[u8],
-) -> Option<(T, &[u8])> {
+    path_of: impl Fn(&T) -> &'i [u8],
+) -> Option<(T, &'p [u8])> {
     items
         .filter_map(|item| {
             let tail = strip_dir(path, path_of(&item))?;
