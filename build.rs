@@ -116,7 +116,7 @@ fn bind(flags: &[String]) {
         .header("include/wrapper.h")
         .clang_args(flags)
         .allowlist_type(
-            "request_rec|server_rec|core_(server|dir)_config|module|command_rec|cmd_parms",
+            "request_rec|server_rec|core_(server|dir|request)_config|apr_table_entry_t|module|command_rec|cmd_parms",
         )
         .allowlist_function("apr_palloc|apr_pstrmemdup|apr_pool_cleanup_(register|null)")
         .allowlist_function(
@@ -130,7 +130,7 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path|ap_get_request_note",
         )
-        .allowlist_function("ap_set_context_info|ap_context_(prefix|document_root)")
+        .allowlist_function("apr_table_elts")
         .allowlist_function(
             "ap_hook_get_(access_checker|access_checker_ex|check_user_id|auth_checker)",
         )

@@ -24,8 +24,6 @@ pub(crate) use sections::{OneName, SectionChoice, directive, sections_by_one_nam
 /// A virtual host, or the main server, that is not left alone.
 pub(crate) struct HostAnalysis<'c> {
     pub(crate) server: Server<'c>,
-    /// The `DocumentRoot` as configured.
-    pub(crate) path: &'c CStr,
     pub(crate) docroot: Arc<Docroot>,
     /// Of `RealdocLink`.
     pub(crate) further: Vec<Arc<Docroot>>,
@@ -111,7 +109,6 @@ impl<'c> Analyzer<'c> {
         let choice = SectionChoice::new(settings.sections(), server, docroot.path(), find);
         Some(HostAnalysis {
             server,
-            path,
             further,
             choice,
             link,

@@ -10,10 +10,12 @@
 //! - [`report`]: what the error log says of it;
 //! - [`dump`]: what `apachectl -t -D DUMP_REALDOC` says of it;
 //! - [`link`]: a pinned symlink;
-//! - [`pin`]: the release that a request runs in;
-//! - [`storage`]: from a file's name under the link to the file in the release;
+//! - [`pin`]: where links lead for a request;
+//! - [`state`]: what we keep with a request; [`roots`], a part of it: its document root and its context's;
+//! - [`mapping`]: from the names under links to those in the release;
 //! - [`owner`]: `SymLinksIfOwnerMatch`, where httpd's own walk does not meet the link;
-//! - [`walk`]: the configuration that applies there;
+//! - [`walk`]: the configuration that applies there; [`healing`]: the walk again, in a newer release;
+//! - [`rewriting`]: what mod_rewrite is shown; [`environment`]: what scripts are; [`proxy`]: what FastCGI servers are;
 //! - [`status`]: a part of mod_status' page;
 //! - [`httpd`]: the only folder that knows C and holds `unsafe`; it knows none of the above;
 //! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole
@@ -24,22 +26,28 @@
 mod analysis;
 mod config;
 mod dump;
+mod environment;
 #[cfg(feature = "test-hooks")]
 mod faults;
+mod healing;
 #[allow(unsafe_code)]
 mod httpd;
 mod link;
+mod mapping;
 #[cfg(misuse)]
 #[path = "../tests/misuse/mod.rs"]
 mod misuse;
 mod module;
 mod owner;
 mod pin;
+mod proxy;
 mod report;
+mod rewriting;
+mod roots;
 mod site;
 mod start;
+mod state;
 mod status;
-mod storage;
 mod walk;
 mod warnings;
 
@@ -61,12 +69,18 @@ impl Module for Realdoc {
         hooks.pre_mpm(start::forget_figures);
 
         // Before any module can look at the document root.
-        hooks.post_read_request(pin::take, Order::REALLY_FIRST);
-        hooks.translate_name(pin::take_for_url, Order::REALLY_FIRST);
+        hooks.post_read_request(mapping::begin, Order::REALLY_FIRST);
+        hooks.translate_name(mapping::begin_subrequest, Order::REALLY_FIRST);
         // Before any module can look at the file.
-        hooks.map_to_storage(storage::enter, Order::REALLY_FIRST);
+        hooks.map_to_storage(mapping::map_to_release, Order::REALLY_FIRST);
         // In the place of core's own walk.
-        hooks.map_to_storage(storage::walk, Order::BEFORE_CORE);
+        hooks.map_to_storage(healing::directory_walk, Order::BEFORE_CORE);
+        // Around mod_rewrite's rules for directories.
+        const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
+        hooks.fixups(rewriting::set_context, Order::FIRST.before(REWRITE));
+        hooks.fixups(rewriting::restore_context, Order::FIRST.after(REWRITE));
+        // When all that the configuration sets is set.
+        hooks.fixups(environment::name_release, Order::REALLY_LAST);
 
         // When an administrator asks.
         hooks.status(status::show);
@@ -75,8 +89,8 @@ impl Module for Realdoc {
 
 impl ModuleState for Realdoc {
     type Server = config::ServerConfig;
-    type Request<'r> = pin::RequestState<'r>;
-    type Inherited<'r> = pin::Inherited<'r>;
+    type Request<'r> = state::RequestState<'r>;
+    type Inherited<'r> = state::Inherited<'r>;
     type Directory<'c> = pin::Directory<'c>;
 
     fn inherit<'r, 'p: 'r>(parent: &'r Self::Request<'p>) -> Self::Inherited<'r> {
@@ -102,7 +116,7 @@ impl ModuleState for Realdoc {
 /// Registers the hooks that depend on the configuration, or on what other modules are loaded.
 fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     // When mod_proxy has found its worker by the name that the configuration gives.
-    hooks.proxy_pre_request(storage::lead_proxied);
+    hooks.proxy_pre_request(proxy::rewrite_fcgi_path);
     if httpd::sets_handler(status::HANDLER) {
         hooks.handler(status::answer, Order::MIDDLE);
     }

@@ -116,7 +116,7 @@ pub(crate) fn first_resolved(
         let Some(site) = ServerConfig::of(server).and_then(|config| config.site.as_ref()) else {
             continue;
         };
-        if std::ptr::eq(&*site.docroot, docroot) {
+        if std::ptr::eq(site.docroot(), docroot) {
             log_resolved(site, server, "DocumentRoot", docroot, resolved);
             log_sections(site, server, docroot, resolved);
             if let Some(link) = resolved.links.first() {
@@ -129,8 +129,9 @@ pub(crate) fn first_resolved(
             }
         }
         if site
-            .further
+            .roots
             .iter()
+            .skip(1)
             .any(|root| std::ptr::eq(&**root, docroot))
         {
             log_resolved(site, server, "RealdocLink", docroot, resolved);

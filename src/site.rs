@@ -10,11 +10,8 @@ use crate::httpd::RebasedSections;
 
 /// What a virtual host's requests need.
 pub(crate) struct Site {
-    pub(crate) docroot: Arc<Docroot>,
-    /// As configured; scripts may rely on it.
-    pub(crate) docroot_ends_with_slash: bool,
-    /// Of `RealdocLink`.
-    pub(crate) further: Vec<Arc<Docroot>>,
+    /// First that of the document root, then those of `RealdocLink`.
+    pub(crate) roots: Vec<Arc<Docroot>>,
     pub(crate) policy: Policy,
     pub(crate) table: LinkTable,
     pub(crate) log_once: LogOnce,
@@ -24,8 +21,13 @@ pub(crate) struct Site {
     pub(crate) is_undecided: bool,
     /// Whether a link is followed only if its owner is that of its target, although the sections of the release apply.
     pub(crate) owners_must_match: bool,
-    /// Whether the docroot must be told from the same path in a rewrite rule ([`Pin::marked`](crate::pin::Pin)).
-    pub(crate) marks_docroot: bool,
     pub(crate) auth_is_per_config: bool,
     pub(crate) rebased: Arc<RebasedSections>,
+}
+
+impl Site {
+    /// That of the document root.
+    pub(crate) fn docroot(&self) -> &Docroot {
+        &self.roots[0]
+    }
 }

@@ -1,20 +1,17 @@
 //! What is made when the configuration has been read: a [`Site`] for each virtual host, with one state for all
 //! that have the same document root and resolve it in the same way.
 
-use std::ffi::CString;
 use std::io;
 use std::sync::Arc;
 
-use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::log_once::LogOnce;
-use realdoc_core::names::Substitution;
 use realdoc_core::table::LinkTable;
 
 use crate::analysis::Analyzer;
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
     Pool, RebasedSections, Server, Startup, auth_is_per_config, is_first_start, is_loaded,
-    is_preflight, log, regex_mappings, retained_slice,
+    is_preflight, log, retained_slice,
 };
 use crate::module::Realdoc;
 use crate::report::{StartReport, log_warning};
@@ -55,7 +52,6 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
             );
         },
     ));
-    let maps_to_files = maps_to_files(pool);
     let log_once = log_once(startup);
     let mut analyzer = Analyzer::new(pool);
     let mut report = StartReport::default();
@@ -74,19 +70,15 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
             }
             let by_link = host.choice.by_link;
             Site {
-                docroot_ends_with_slash: host.path.count_bytes() > 1
-                    && host.path.to_bytes().ends_with(b"/"),
                 policy: settings.policy(),
                 table: own_table(&settings).unwrap_or(table),
                 log_once,
                 by_link,
                 is_undecided: host.choice.is_undecided(),
                 owners_must_match: host.owners_must_match(),
-                marks_docroot: by_link && maps_to_files,
                 auth_is_per_config,
                 rebased: Arc::clone(&rebased),
-                further: host.further,
-                docroot: host.docroot,
+                roots: std::iter::once(host.docroot).chain(host.further).collect(),
             }
         });
         ServerConfig {
@@ -100,20 +92,6 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     for ((server, _), config) in servers.into_iter().zip(configs) {
         server.set_state::<Realdoc>(startup, config);
     }
-}
-
-/// Whether a regex may map a URL to a file that it names by its path.
-fn maps_to_files(pool: Pool<'_>) -> bool {
-    regex_mappings(pool)
-        .iter()
-        .any(|text| match Substitution::of(text.to_bytes()) {
-            Substitution::NoPath => false,
-            Substitution::Open => true,
-            Substitution::Component(name) => {
-                let path = CString::new([b"/", name].concat()).unwrap_or_default();
-                !name.is_empty() && OsFs.stat(&path).is_ok()
-            }
-        })
 }
 
 /// The pre_mpm hook, which httpd runs at its start and after a restart that is not graceful: the figures

@@ -11,7 +11,6 @@
 //! - [`switch`]: how what a process finds and what the stamps say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it asks again.
 //! - [`mapping`]: the names that a request gets once its URL has been translated.
-//! - [`names`]: patterns and regexes in the configuration.
 //! - [`cursor`]: the way down to a file, along both names; [`symlinks`]: which ones it may follow.
 //! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
 //! - [`paths`]: paths as bytes.
@@ -38,7 +37,6 @@ pub mod fs;
 pub mod json;
 pub mod log_once;
 pub mod mapping;
-pub mod names;
 pub mod paths;
 pub mod patterns;
 pub mod record;

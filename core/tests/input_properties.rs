@@ -9,7 +9,6 @@ use std::ffi::{CStr, CString};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use realdoc_core::names::Substitution;
 use realdoc_core::paths::{longest_prefix, may_need_canonicalization, split_fcgi, strip_dir};
 use realdoc_core::patterns::{pattern_is_below, regex_is_about};
 use realdoc_core::settings::{self, LONGEST, Sections, UseReadlink};
@@ -55,30 +54,6 @@ fn cleaned(path: &[u8]) -> Vec<u8> {
         clean.extend_from_slice(name);
     }
     clean
-}
-
-/// What can stand for `$1` or `%1`, and what the text then is.
-fn expanded(text: &[u8], values: &[Vec<u8>]) -> Vec<u8> {
-    let mut values = values.iter().cycle();
-    let mut expanded = Vec::new();
-    let mut rest = text;
-    loop {
-        match rest {
-            [b'\\', escaped, after @ ..] => {
-                expanded.push(*escaped);
-                rest = after;
-            }
-            [b'$' | b'%', b'0'..=b'9', after @ ..] => {
-                expanded.extend_from_slice(values.next().expect("there are some"));
-                rest = after;
-            }
-            [byte, after @ ..] => {
-                expanded.push(*byte);
-                rest = after;
-            }
-            [] => return expanded,
-        }
-    }
 }
 
 /// Whether a pattern stands for a name without slashes (fnmatch(3)).
@@ -186,23 +161,6 @@ proptest! {
             };
             let host = url.strip_prefix("fcgi://");
             prop_assert!(host.is_some_and(|host| !host.contains('/')), "{}", server);
-        }
-    }
-
-    /// Whatever a request brings along, the path begins as was said, or it is none.
-    #[test]
-    fn a_substitution_begins_as_it_says(
-        text in text(b"/ab$1%2\\-", 0..10),
-        values in vec(text(b"/ab.", 0..4), 1..3),
-    ) {
-        let expanded = expanded(&text, &values);
-        match Substitution::of(&text) {
-            Substitution::Open => {}
-            Substitution::NoPath => prop_assert!(!expanded.starts_with(b"/")),
-            Substitution::Component(name) => {
-                let path = expanded.strip_prefix(b"/").expect("it is a path");
-                prop_assert_eq!(path.split(|&byte| byte == b'/').next(), Some(name));
-            }
         }
     }
 

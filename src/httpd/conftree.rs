@@ -81,18 +81,6 @@ impl<'c> Node<'c> {
         successors(first, |node| unsafe { Self::from_raw(node.0.next) })
     }
 
-    /// The nth of its arguments; empty if it has fewer.
-    fn word(self, n: usize, scratch: Pool<'_>) -> &CStr {
-        let mut args = self.0.args;
-        let mut word = c"";
-        for _ in 0..=n {
-            // SAFETY: each node has arguments, if only "". `ap_getword_conf` moves `args` on in
-            // them, and copies into the pool, which outlives the reference's use.
-            word = unsafe { CStr::from_ptr(raw::ap_getword_conf(scratch.as_ptr(), &mut args)) };
-        }
-        word
-    }
-
     /// A `<Directory>` or `<DirectoryMatch>` section's path without a slash at its end, or its regex.
     pub(crate) fn section_name(self, pool: Pool<'_>) -> CString {
         let scratch = OwnPool::new(pool);
@@ -157,24 +145,6 @@ pub(crate) fn sets_handler(handler: &CStr) -> bool {
         });
     }
     is_set
-}
-
-/// Where the URLs go that a regex maps to files with nothing that tells them from those below the document root:
-/// the second arguments of these directives, as far as they are applied before a request has
-/// a file. For post_config.
-pub(crate) fn regex_mappings(pool: Pool<'_>) -> Vec<CString> {
-    const MAPPINGS: [&CStr; 3] = [c"RewriteRule", c"AliasMatch", c"ScriptAliasMatch"];
-    let scratch = OwnPool::new(pool);
-    // SAFETY: httpd has read its configuration, and keeps the tree as long as that.
-    let root: Vec<Node<'_>> = unsafe { Node::level(raw::ap_conftree) }.collect();
-    let hosts = root.iter().filter(|node| node.name() == c"<VirtualHost");
-    let in_hosts = hosts.flat_map(|host| host.children());
-    root.iter()
-        .copied()
-        .chain(in_hosts)
-        .filter(|node| MAPPINGS.contains(&node.name()))
-        .map(|node| node.word(1, scratch.pool()).to_owned())
-        .collect()
 }
 
 /// Where in the text the `<Directory>` sections of all servers stand, except those by a regex.

@@ -1,7 +1,5 @@
 //! The request that another one came from.
 
-use std::ffi::CStr;
-
 use super::dir_config::DirConfig;
 use super::request::Request;
 use super::state::Loaded;
@@ -16,19 +14,29 @@ impl<'r> Request<'r> {
     /// The request that this one came from: by an internal redirect, else as a
     /// subrequest. (A redirect within a subrequest has both.)
     pub(crate) fn parent(self) -> Option<Parent<'r>> {
-        self.previous_or_main().map(Parent)
+        self.previous().or(self.main())
+    }
+
+    /// The request that this one is an internal redirect of.
+    pub(crate) fn previous(self) -> Option<Parent<'r>> {
+        self.redirected_from().map(Parent)
+    }
+
+    /// The request that this one is a subrequest of.
+    pub(crate) fn main(self) -> Option<Parent<'r>> {
+        self.main_request().map(Parent)
     }
 }
 
 impl<'r> Parent<'r> {
+    /// See [`Request::previous`].
+    pub(crate) fn previous(self) -> Option<Parent<'r>> {
+        self.0.previous()
+    }
+
     /// What the module `M` lets a request know of the one that it came from.
     pub(crate) fn state<M: Loaded>(self) -> Option<M::Inherited<'r>> {
         self.0.state::<M>().map(M::inherit)
-    }
-
-    /// See [`Request::handler`].
-    pub(crate) fn handler(self) -> Option<&'r CStr> {
-        self.0.handler()
     }
 
     /// See [`Request::dir_config`].

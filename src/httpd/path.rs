@@ -70,11 +70,13 @@ impl<'p> PoolPath<'p> {
 }
 
 impl<'p> Pool<'p> {
-    /// `a` and `b` in one.
-    pub(crate) fn join(self, a: &CStr, b: &CStr) -> &'p CStr {
-        let mut text = PoolPath::with_room(self, a.count_bytes() + b.count_bytes());
-        text.push(a.to_bytes());
-        text.push(b.to_bytes());
+    /// `parts` in one piece.
+    pub(crate) fn concat(self, parts: &[&[u8]]) -> &'p CStr {
+        let room = parts.iter().map(|part| part.len()).sum();
+        let mut text = PoolPath::with_room(self, room);
+        for part in parts {
+            text.push(part);
+        }
         text.finish()
     }
 }

@@ -20,7 +20,7 @@ pub(crate) trait Shorten: 'static {
 /// A list of `T::At<'p>`, in the pool that its values live in.
 ///
 /// A request can add to a list of the request that it came from, which lives longer, since a value
-/// is then [made](Self::push_made) of nothing but the list's own pool.
+/// is then [made](Self::push) of nothing but the list's own pool.
 pub(crate) struct PoolList<'p, T> {
     pool: Pool<'p>,
     last: Cell<*const c_void>,
@@ -41,21 +41,12 @@ impl<'p, T: Shorten> PoolList<'p, T> {
         }
     }
 
-    /// Adds `value`. Nobody else knows the list yet.
-    pub(crate) fn push(&mut self, value: T::At<'p>) -> &'p T::At<'p> {
-        self.add(value)
-    }
-
     /// Adds what `make` makes in the list's pool.
-    pub(crate) fn push_made(&self, make: impl for<'a> FnOnce(Pool<'a>) -> T::At<'a>) {
-        self.add(make(self.pool));
-    }
-
-    fn add(&self, value: T::At<'p>) -> &'p T::At<'p> {
+    pub(crate) fn push(&self, make: impl for<'a> FnOnce(Pool<'a>) -> T::At<'a>) {
+        let value = make(self.pool);
         let before = self.last.get();
         let node = self.pool.put(Node { value, before });
         self.last.set(ptr::from_ref(node).cast());
-        &node.value
     }
 
     /// The values, the last one first.

@@ -1,6 +1,6 @@
 //! A request as httpd knows it.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -53,15 +53,17 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).request_time }
     }
 
-    /// For `Parent`, which hides that it can be written.
-    pub(super) fn previous_or_main(self) -> Option<Request<'r>> {
+    /// The request that this one is an internal redirect of. For `Parent`, which hides that it can be written.
+    pub(super) fn redirected_from(self) -> Option<Request<'r>> {
         // SAFETY: the request is alive; the requests that it came from live at least
         // as long, and are set up.
-        unsafe {
-            let r = self.as_ptr();
-            let parent = NonNull::new((*r).prev).or(NonNull::new((*r).main))?;
-            Some(Request::from_raw(parent))
-        }
+        unsafe { NonNull::new((*self.as_ptr()).prev).map(|r| Request::from_raw(r)) }
+    }
+
+    /// The request that this one is a subrequest of. For `Parent`, as above.
+    pub(super) fn main_request(self) -> Option<Request<'r>> {
+        // SAFETY: as above.
+        unsafe { NonNull::new((*self.as_ptr()).main).map(|r| Request::from_raw(r)) }
     }
 
     /// The pool of the request.
@@ -119,19 +121,36 @@ impl<'r> Request<'r> {
         unsafe { raw::ap_set_document_root(self.as_ptr(), root) }
     }
 
-    /// The root of what an Alias or the like maps: where its own is not set, the document root.
-    pub(crate) fn context_document_root(self) -> Option<&'r CStr> {
-        // SAFETY: as `document_root`.
+    /// What an Alias or the like has set.
+    pub(crate) fn context(self) -> Context<'r> {
+        // SAFETY: core's create_request hook has run; null or strings that live as long as the request.
         unsafe {
-            let root = raw::ap_context_document_root(self.as_ptr());
-            (!root.is_null()).then(|| CStr::from_ptr(root))
+            let core = self.core();
+            let text = |text: *const c_char| (!text.is_null()).then(|| CStr::from_ptr(text));
+            Context {
+                prefix: text((*core).context_prefix),
+                document_root: text((*core).context_document_root),
+            }
         }
     }
 
-    /// Replaces that root; the prefix that leads to it stays.
-    pub(crate) fn set_context_document_root(self, root: &'r CStr) {
-        // SAFETY: core's request configuration is there; the string lives as long.
-        unsafe { raw::ap_set_context_info(self.as_ptr(), std::ptr::null(), root.as_ptr()) }
+    pub(crate) fn set_context(self, context: Context<'r>) {
+        let raw = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
+        // SAFETY: core's create_request hook has run; the strings live as long as the request.
+        unsafe {
+            let core = self.core();
+            (*core).context_prefix = raw(context.prefix);
+            (*core).context_document_root = raw(context.document_root);
+        }
+    }
+
+    /// Core's part of the request. (There is no function that takes a context away.)
+    fn core(self) -> *mut raw::core_request_config {
+        // SAFETY: core's create_request hook has run, as `from_raw` demands.
+        unsafe {
+            let vector = (*self.as_ptr()).request_config;
+            (*state::slot_of(&raw const raw::core_module, vector)).cast()
+        }
     }
 
     /// The file that the request was mapped to.
@@ -168,20 +187,6 @@ impl<'r> Request<'r> {
     pub(crate) fn rename(self, name: &'r CStr) {
         // SAFETY: the request is alive, and the string lives as long.
         unsafe { (*self.as_ptr()).filename = name.as_ptr().cast_mut() }
-    }
-
-    /// Cuts the first `len` bytes off the path of the URL, which is as long at least.
-    pub(crate) fn cut_uri(self, len: usize) {
-        let r = self.as_ptr();
-        // SAFETY: the request is alive. httpd keeps the path at two places, for one and the same
-        // text or for two.
-        unsafe {
-            for text in [&raw mut (*r).uri, &raw mut (*r).parsed_uri.path] {
-                if !(*text).is_null() && CStr::from_ptr(*text).count_bytes() >= len {
-                    *text = (*text).add(len);
-                }
-            }
-        }
     }
 
     /// The path of the URL.
@@ -255,15 +260,6 @@ impl<'r> Request<'r> {
         unsafe { raw::ap_set_content_type(self.as_ptr(), content_type.as_ptr()) };
     }
 
-    /// A note that a module has left.
-    pub(crate) fn note(self, name: &CStr) -> Option<&'r CStr> {
-        // SAFETY: the table is the request's; its strings live as long.
-        unsafe {
-            let note = raw::apr_table_get((*self.as_ptr()).notes, name.as_ptr());
-            (!note.is_null()).then(|| CStr::from_ptr(note))
-        }
-    }
-
     /// Leaves a note, or takes it away.
     pub(crate) fn set_note(self, name: &'static CStr, note: Option<&'r CStr>) {
         // SAFETY: the table is the request's, and the strings live as long.
@@ -295,6 +291,34 @@ impl<'r> Request<'r> {
                 name.as_ptr(),
                 value.as_ptr(),
             );
+        }
+    }
+
+    /// Gives variables for scripts another value, where `replace` has one.
+    pub(crate) fn replace_env(self, mut replace: impl FnMut(&'r CStr) -> Option<&'r CStr>) {
+        let mut n = 0;
+        while let Some(entry) = self.env_entry(n) {
+            // SAFETY: the entry is the table's; null, or a string that lives as long as the request.
+            let value = unsafe {
+                let value = (*entry).val;
+                (!value.is_null()).then(|| CStr::from_ptr(value))
+            };
+            // Looked up again, since `replace` may have made the table grow.
+            if let Some((new, entry)) = value.and_then(&mut replace).zip(self.env_entry(n)) {
+                // SAFETY: the entry is the table's, and the string lives as long as the request.
+                unsafe { (*entry).val = new.as_ptr().cast_mut() };
+            }
+            n += 1;
+        }
+    }
+
+    /// The nth entry of the table of variables for scripts.
+    fn env_entry(self, n: usize) -> Option<*mut raw::apr_table_entry_t> {
+        // SAFETY: the table is the request's, and an array of such entries (apr_tables.h, apr_table_elts).
+        unsafe {
+            let entries = raw::apr_table_elts((*self.as_ptr()).subprocess_env);
+            let entry = (*entries).elts.cast::<raw::apr_table_entry_t>();
+            (n < (*entries).nelts as usize).then(|| entry.add(n))
         }
     }
 
@@ -507,6 +531,13 @@ impl Log for Request<'_> {
             );
         }
     }
+}
+
+/// What an Alias or the like has set: the directory that it maps to, and the URL's beginning that leads there.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'r> {
+    pub(crate) prefix: Option<&'r CStr>,
+    pub(crate) document_root: Option<&'r CStr>,
 }
 
 /// What a name leads to.

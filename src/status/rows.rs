@@ -36,7 +36,7 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
         let Some(site) = ServerConfig::of(server).and_then(|config| config.site.as_ref()) else {
             continue;
         };
-        for root in std::iter::once(&site.docroot).chain(&site.further) {
+        for root in &site.roots {
             let of_root = rows_of.entry(&**root).or_insert_with(|| {
                 let is_readlink = matches!(root.mode(), Mode::Readlink { .. });
                 let links = links(root, site).into_iter();

@@ -69,7 +69,7 @@ pub(crate) fn directory_walk<'r>(
     let merges = walker.finish();
 
     let base = r.dir_config();
-    let is_per_config = pin.site.is_some_and(|site| site.auth_is_per_config);
+    let is_per_config = pin.site.auth_is_per_config;
     let is_same =
         |before: &&WalkCache<'_>| is_per_config && before.base == base && merges.is_unchanged();
     let result = match before.filter(is_same) {

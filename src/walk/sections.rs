@@ -104,10 +104,8 @@ impl<'r> Walker<'r> {
     /// What `section`, which applies here, says for the release, and the path that this is for.
     fn rebase(&self, section: Section<'r>) -> (Option<&'r CStr>, DirConfig<'r>) {
         let own = (None, section.config());
-        let Some(site) = self.pin.site.filter(|_| self.cursor.last_link().is_some()) else {
-            return own;
-        };
-        if !site.rebased.contains(section) {
+        let site = self.pin.site;
+        if self.cursor.last_link().is_none() || !site.rebased.contains(section) {
             return own;
         }
         let Some(path) = self.path_for(section) else {

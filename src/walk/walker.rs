@@ -60,7 +60,7 @@ impl<'r> Walker<'r> {
         if r.file_type() == FileType::Directory {
             if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
                 path = r.pool().canonicalize(r.join(path, info))?;
-                link = pin.link_of(path.to_bytes()).map(|(link, _)| link);
+                link = pin.link_of(path.to_bytes());
                 is_named = false;
             }
         }

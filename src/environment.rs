@@ -1,0 +1,45 @@
+//! The environment of scripts: it names the release, whatever the configuration names.
+
+use std::ffi::CStr;
+
+use crate::httpd::{Answer, Request};
+use crate::pin::Pin;
+use crate::rewriting::is_redirect;
+use crate::state::RequestState;
+
+/// fixups, after all other modules: values that the configuration has set to a path under a pinned link
+/// (`SetEnv APP_ROOT /srv/app/current`) name the release.
+pub(crate) fn name_release(r: Request<'_>) -> Answer {
+    if let Some((state, pin)) = RequestState::with_pin(r) {
+        let is_local = |name: &CStr| name.to_bytes().starts_with(b"/");
+        if r.handler().is_some() && r.filename().is_some_and(is_local) {
+            name_release_for_script(r, state, pin);
+        } else if pin.has_links() && !is_redirect(r) {
+            replace_values(r, pin);
+        }
+    }
+    Answer::DECLINED
+}
+
+/// A script may read files by its document root although its own name leads through no link.
+pub(crate) fn name_release_for_script<'r>(r: Request<'r>, state: &RequestState<'r>, pin: &Pin<'r>) {
+    if state.roots.resolved.get().is_none() {
+        // If the file system does not answer, the script has the configured one, as without us.
+        let _ = state.roots.set_document_root(r, pin);
+    }
+    if pin.has_links() {
+        replace_values(r, pin);
+    }
+}
+
+fn replace_values<'r>(r: Request<'r>, pin: &Pin<'r>) {
+    r.replace_env(|value| pin.release_value(value));
+}
+
+/// A URL is translated by the configured names: gives what comes from another request the values that this had
+/// before [`name_release`].
+pub(crate) fn name_link<'r>(r: Request<'r>, pin: &Pin<'r>) {
+    if pin.has_renamed() {
+        r.replace_env(|value| pin.configured_value(value));
+    }
+}

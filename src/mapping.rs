@@ -1,0 +1,219 @@
+//! From the names by which httpd has translated a URL to those in the release.
+//!
+//! In Link mode httpd translates by the configured names, as without us, and all names change over once, at
+//! map_to_storage. In Target mode the document root is the release's from the beginning.
+
+use std::ffi::CStr;
+
+use realdoc_core::mapping::{Joined, Mapping, Translated, map};
+use realdoc_core::paths::strip_dir;
+
+use crate::environment;
+use crate::httpd::{Answer, Request};
+use crate::link::{Link, LinkedPath};
+use crate::module::Realdoc;
+use crate::pin::{NoAnswer, Pin};
+use crate::roots::{canonicalize, is_absolute};
+use crate::state::{RequestState, inherited_pin, site_of};
+
+/// post_read_request: in Target mode a request takes its pin here. A redirect has that of the request before it.
+pub(crate) fn begin(r: Request<'_>) -> Answer {
+    if r.is_initial() {
+        answer(begin_initial(r))
+    } else {
+        answer(begin_derived(r))
+    }
+}
+
+/// What a hook answers to httpd.
+fn answer(done: Result<(), NoAnswer>) -> Answer {
+    match done {
+        Ok(()) => Answer::DECLINED,
+        Err(NoAnswer) => Answer::UNAVAILABLE,
+    }
+}
+
+fn begin_initial(r: Request<'_>) -> Result<(), NoAnswer> {
+    match site_of(r.server()) {
+        Some(site) if !site.by_link => {
+            let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
+            pin_document_root(r, RequestState::or_new(r), pin)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// translate_name: the same for a subrequest for a URL, for which httpd calls no hook before.
+pub(crate) fn begin_subrequest(r: Request<'_>) -> Answer {
+    if r.is_subrequest() {
+        answer(begin_derived(r))
+    } else {
+        Answer::DECLINED
+    }
+}
+
+/// What comes from another request stays in its release. In Link mode its URL is translated by the links' names.
+#[inline(never)]
+fn begin_derived(r: Request<'_>) -> Result<(), NoAnswer> {
+    let Some(pin) = inherited_pin(r) else {
+        return if r.is_subrequest() {
+            Ok(())
+        } else {
+            begin_initial(r)
+        };
+    };
+    let state = RequestState::or_new(r);
+    state.is_for_url.set(true);
+    environment::name_link(r, pin);
+    if pin.site.by_link {
+        return Ok(());
+    }
+    pin_document_root(r, state, pin)
+}
+
+/// Target mode: the request gets its pin, and the document root of the release.
+fn pin_document_root<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+) -> Result<(), NoAnswer> {
+    state.assign_pin(pin);
+    state.roots.document.set(r.server().document_root());
+    state.roots.set_document_root(r, pin)
+}
+
+/// map_to_storage, before all other modules: what was named under a link is named in the release.
+pub(crate) fn map_to_release(r: Request<'_>) -> Answer {
+    if RequestState::of(r).is_some() || !r.is_initial() || site_of(r.server()).is_some() {
+        answer(map_names(r))
+    } else {
+        Answer::DECLINED
+    }
+}
+
+/// Apart from [`map_to_release`], so that a virtual host that is not ours pays for no more than the question.
+#[inline(never)]
+fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
+    let Some((state, pin)) = state_with_pin(r) else {
+        return Ok(());
+    };
+    state.name.set(None);
+    state.roots.find(r, pin)?;
+    // Other names are those of proxied requests.
+    let Some(filename) = r.filename().filter(|name| is_absolute(name)) else {
+        return Ok(());
+    };
+    // httpd does not serve what it cannot canonicalize either.
+    let Some(path) = canonicalize(r, filename) else {
+        return Ok(());
+    };
+    pin.pin_path(r, path.to_bytes())?;
+    let resolved_root = state.roots.resolved.get().filter(|_| !pin.site.by_link);
+    let mapping = map(
+        &Translated {
+            filename: path.to_bytes(),
+            parent: parents_link(r, state),
+            resolved_root: resolved_root.map(CStr::to_bytes),
+            ..state.roots.translated()
+        },
+        pin.links(),
+    );
+    state
+        .roots
+        .set(r, mapping.document_root, mapping.context_root);
+    // mod_wsgi keys the code that it has loaded by the script's path.
+    if r.handler() != Some(c"wsgi-script") && pin.has_links() {
+        state.name.set(Some(set_filename(r, path, &mapping)));
+    }
+    Ok(())
+}
+
+/// Maps the request by `path` again, with another pin.
+pub(crate) fn map_again<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+    path: &'r CStr,
+) -> LinkedPath<'r> {
+    state.assign_pin(pin);
+    let translated = Translated {
+        filename: path.to_bytes(),
+        ..state.roots.translated()
+    };
+    let mapping = map(&translated, pin.links());
+    state
+        .roots
+        .set(r, mapping.document_root, mapping.context_root);
+    set_filename(r, path, &mapping)
+}
+
+/// Names the request's file in the release.
+fn set_filename<'r>(
+    r: Request<'r>,
+    path: &'r CStr,
+    mapping: &Mapping<'_, &'r Link<'r>>,
+) -> LinkedPath<'r> {
+    let in_pool = |joined: Option<Joined<'_>>| {
+        joined.map_or(path, |path| r.pool().concat(&[path.dir, path.tail]))
+    };
+    let file = in_pool(mapping.filename);
+    if r.filename() != Some(file) {
+        r.set_filename(file);
+    }
+    LinkedPath {
+        path: in_pool(mapping.name),
+        link: mapping.link,
+    }
+}
+
+/// The request's state, with a pin; `None`: the request is not ours.
+fn state_with_pin<'r>(r: Request<'r>) -> Option<(&'r RequestState<'r>, &'r Pin<'r>)> {
+    let server = r.server();
+    if let Some(state) = RequestState::of(r) {
+        match state.pin() {
+            Some(pin) if pin.server == server.id() => return Some((state, pin)),
+            // Another module has exchanged the virtual host (mass hosting by LDAP or a database).
+            Some(_) => leave_server(r, state),
+            None => {}
+        }
+    }
+    let pin = match inherited_pin(r).filter(|pin| pin.server == server.id()) {
+        Some(pin) => pin,
+        // A look-ahead of a request whose URL is being translated is httpd's alone.
+        None if r.is_subrequest() => return None,
+        None => r
+            .pool()
+            .put(Pin::new(r.pool(), server.id(), site_of(server)?)),
+    };
+    let state = RequestState::or_new(r);
+    state.assign_pin(pin);
+    Some((state, pin))
+}
+
+/// Takes back the document root that was set for another server. A file that was named by it is named by
+/// the new server's.
+#[cold]
+fn leave_server<'r>(r: Request<'r>, state: &RequestState<'r>) {
+    state.take_pin();
+    let Some(old) = state.roots.resolved.take() else {
+        return;
+    };
+    if r.document_root().map(CStr::as_ptr) == Some(old.as_ptr()) {
+        r.set_document_root(None);
+    }
+    r.set_note(c"realdoc-root", None);
+    let (Some(filename), Some(new)) = (r.filename(), r.server().document_root()) else {
+        return;
+    };
+    if let Some(tail) = strip_dir(filename.to_bytes(), old.to_bytes()) {
+        let dir = new.to_bytes();
+        let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+        r.set_filename(r.pool().concat(&[dir, tail]));
+    }
+}
+
+/// The link by whose name the parent's file was found, if `r` is a subrequest for a file: that is named by its parent.
+fn parents_link<'r>(r: Request<'r>, state: &RequestState<'r>) -> Option<&'r Link<'r>> {
+    let main = r.main().filter(|_| !state.is_for_url.get())?;
+    main.dir_config().state::<Realdoc>().found_by
+}

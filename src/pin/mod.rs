@@ -1,0 +1,122 @@
+//! A request's pin: where symlinks lead for it and for all that comes from it.
+//!
+//! A link is added when the first name leads through it, and its target stays from then on.
+
+mod events;
+mod taking;
+mod values;
+
+use std::ffi::CStr;
+
+use realdoc_core::paths::longest_prefix;
+
+use crate::httpd::{Pool, PoolList, ServerId, Shorten};
+use crate::link::Link;
+use crate::site::Site;
+pub(crate) use realdoc_core::docroot::NoAnswer;
+
+/// What we keep with the configuration of a directory.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Directory<'c> {
+    /// The link by whose name the directory was found. It is known only of what a request has merged.
+    pub(crate) found_by: Option<&'c Link<'c>>,
+}
+
+impl<'c> Directory<'c> {
+    /// `own` over `base`. A section says nothing of the link.
+    pub(crate) fn merge(base: Directory<'c>, own: Directory<'c>) -> Directory<'c> {
+        Directory {
+            found_by: own.found_by.or(base.found_by),
+        }
+    }
+}
+
+/// A path that the request has asked for, and the symlinks on it.
+struct PinnedRoot<'r> {
+    source: Source<'r>,
+    /// Outermost first. Empty: the path leads through no symlink, or does not resolve.
+    links: &'r [Link<'r>],
+}
+
+/// Who has set a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source<'r> {
+    /// The configuration: one of the site's roots, by its number.
+    Site(usize),
+    /// Another module, as the request's document root (`VirtualDocumentRoot`).
+    Request(&'r CStr),
+}
+
+impl Shorten for PinnedRoot<'static> {
+    type At<'a> = PinnedRoot<'a>;
+
+    fn shorten<'s, 'l: 's>(long: &'s PinnedRoot<'l>) -> &'s PinnedRoot<'s> {
+        long
+    }
+}
+
+/// A value that [`Pin::release_value`] has made.
+struct Renamed<'r> {
+    configured: &'r CStr,
+    release: &'r CStr,
+}
+
+impl Shorten for Renamed<'static> {
+    type At<'a> = Renamed<'a>;
+
+    fn shorten<'s, 'l: 's>(long: &'s Renamed<'l>) -> &'s Renamed<'s> {
+        long
+    }
+}
+
+/// The targets that are fixed for a request and all that comes from it.
+pub(crate) struct Pin<'r> {
+    /// The virtual host that it is taken for.
+    pub(crate) server: ServerId,
+    pub(crate) site: &'r Site,
+    roots: PoolList<'r, PinnedRoot<'static>>,
+    /// Variables for scripts that name the release.
+    renamed: PoolList<'r, Renamed<'static>>,
+}
+
+impl<'r> Pin<'r> {
+    /// A pin for requests to `server`, without links yet. `pool` is that of the request from which all
+    /// others come.
+    pub(crate) fn new(pool: Pool<'r>, server: ServerId, site: &'r Site) -> Self {
+        Pin {
+            server,
+            site,
+            roots: PoolList::new(pool),
+            renamed: PoolList::new(pool),
+        }
+    }
+
+    pub(crate) fn links(&self) -> impl Iterator<Item = &'r Link<'r>> + Clone {
+        self.roots.iter().flat_map(|root| root.links)
+    }
+
+    pub(crate) fn has_links(&self) -> bool {
+        self.links().next().is_some()
+    }
+
+    /// The longest link that `path` leads through.
+    pub(crate) fn link_of(&self, path: &[u8]) -> Option<&'r Link<'r>> {
+        longest_prefix(path, self.links(), |link| link.name.to_bytes()).map(|(link, _)| link)
+    }
+
+    /// Whether a link of `other` leads elsewhere, or only one of the two has it.
+    pub(crate) fn differs_from(&self, other: &Pin<'_>) -> bool {
+        let is_in = |pin: &Pin<'_>, link: &Link<'_>| pin.target_of(link.name) == Some(link.target);
+        !self.links().all(|link| is_in(other, link)) || !other.links().all(|link| is_in(self, link))
+    }
+
+    /// Where the link of this name leads.
+    fn target_of(&self, name: &CStr) -> Option<&'r CStr> {
+        let link = self.links().find(|link| link.name == name)?;
+        Some(link.target)
+    }
+
+    fn has_asked(&self, source: Source<'_>) -> bool {
+        self.roots.iter().any(|root| root.source == source)
+    }
+}

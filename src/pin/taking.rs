@@ -1,0 +1,102 @@
+//! Asking where a request's names lead.
+
+use std::ffi::CStr;
+
+use once_cell::sync::OnceCell;
+use realdoc_core::docroot::{Check, Docroot, Event, NoAnswer, When};
+#[cfg(not(feature = "test-hooks"))]
+use realdoc_core::fs::OsFs as Files;
+use realdoc_core::resolve;
+
+use super::events::log_event;
+use super::{Pin, PinnedRoot, Source};
+#[cfg(feature = "test-hooks")]
+use crate::faults::HangingFs as Files;
+use crate::httpd::{Pool, Request};
+use crate::link::Link;
+
+impl<'r> Pin<'r> {
+    /// Pins the links that `path` leads through, if the request has not asked for them yet.
+    pub(crate) fn pin_path(&self, r: Request<'r>, path: &[u8]) -> Result<(), NoAnswer> {
+        for (n, root) in self.site.roots.iter().enumerate() {
+            if root.concerns(path) && !self.has_asked(Source::Site(n)) {
+                self.pin_root(r, n, root, When::Due)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pins the links to `path`, a document root that another module has set for this request.
+    #[cold]
+    pub(crate) fn pin_request_root(&self, path: &CStr) {
+        if self.has_asked(Source::Request(path)) {
+            return;
+        }
+        // httpd will not find what does not resolve either.
+        let found = resolve::resolve(&Files, path, self.site.docroot().mode());
+        let links = found.map(|found| found.links).unwrap_or_default();
+        self.roots.push(|pool| PinnedRoot {
+            source: Source::Request(pool.put_text(path)),
+            links: put_links(pool, &links),
+        });
+    }
+
+    /// A pin for the same names as if the request started now, by a look at the file system. `is_lost`: the request
+    /// did not end at a regular file.
+    pub(crate) fn renewed(&self, r: Request<'r>, is_lost: bool) -> Result<&'r Pin<'r>, NoAnswer> {
+        let new = r.pool().put(Pin::new(r.pool(), self.server, self.site));
+        for root in self.roots.iter() {
+            match root.source {
+                Source::Request(path) => new.pin_request_root(path),
+                Source::Site(n) => {
+                    new.pin_root(r, n, &self.site.roots[n], When::Now { is_lost })?;
+                }
+            }
+        }
+        Ok(new)
+    }
+
+    fn pin_root(
+        &self,
+        r: Request<'r>,
+        n: usize,
+        root: &Docroot,
+        when: When,
+    ) -> Result<(), NoAnswer> {
+        let site = self.site;
+        let add = |links: &[resolve::Link]| {
+            self.roots.push(|pool| PinnedRoot {
+                source: Source::Site(n),
+                links: put_links(pool, links),
+            });
+        };
+        let pinned = |name: &[u8]| {
+            let mut links = self.links();
+            let link = links.find(|link| link.name.to_bytes() == name)?;
+            Some(link.target)
+        };
+        let check = Check {
+            began: r.time(),
+            clock: realdoc_core::now,
+            policy: site.policy,
+            table: site.table,
+            fs: &Files,
+            when,
+            pinned: self.has_links().then_some(&pinned),
+        };
+        let mut log = |event: Event<'_>| log_event(r, site, root, &event);
+        let found = root.pin(&check, &mut log, |found| add(&found.links))?;
+        if found.is_none() {
+            add(&[]);
+        }
+        Ok(())
+    }
+}
+
+fn put_links<'r>(pool: Pool<'r>, links: &[resolve::Link]) -> &'r [Link<'r>] {
+    pool.put_all(links.iter().map(|link| Link {
+        name: pool.put_text(&link.path),
+        target: pool.put_text(&link.target),
+        owner: OnceCell::new(),
+    }))
+}

@@ -1,0 +1,119 @@
+//! What we keep with a request.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+use std::iter::successors;
+
+use realdoc_core::symlinks::Refusal;
+
+use crate::config::ServerConfig;
+use crate::httpd::{Context, Request, Server};
+use crate::link::LinkedPath;
+use crate::module::Realdoc;
+use crate::pin::Pin;
+use crate::roots::Roots;
+use crate::site::Site;
+use crate::walk::cache::WalkCache;
+
+/// The state of a request to a virtual host that is ours.
+///
+/// In Link mode a request has a pin from map_to_storage on. Until then httpd translates its URL by the
+/// links' names, and so it does for its subrequests: what mod_rewrite learns by a look-ahead is used in rules.
+#[derive(Default)]
+pub(crate) struct RequestState<'r> {
+    pin: Cell<Option<&'r Pin<'r>>>,
+    /// The request is for a URL. A subrequest may also be for a file.
+    pub(crate) is_for_url: Cell<bool>,
+    /// How its file is known, between the two hooks of map_to_storage.
+    pub(crate) name: Cell<Option<LinkedPath<'r>>>,
+    pub(crate) roots: Roots<'r>,
+    /// While mod_rewrite runs: the roots that it is not shown.
+    pub(crate) replaced: Cell<Option<Replaced<'r>>>,
+    /// The pinned link that was not to be followed.
+    pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
+    /// How the request's file was found, for what comes from it.
+    pub(crate) walk: Cell<Option<&'r WalkCache<'r>>>,
+}
+
+/// What a request knows of the one that it came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Inherited<'r> {
+    pin: Option<&'r Pin<'r>>,
+    /// How that one's file was found.
+    pub(crate) walk: Option<&'r WalkCache<'r>>,
+}
+
+/// Roots that others have been put in the place of.
+#[derive(Clone, Copy)]
+pub(crate) struct Replaced<'r> {
+    pub(crate) document_root: Option<&'r CStr>,
+    pub(crate) context: Context<'r>,
+}
+
+impl<'r> RequestState<'r> {
+    /// That of `r`.
+    pub(crate) fn of(r: Request<'r>) -> Option<&'r RequestState<'r>> {
+        r.state::<Realdoc>()
+    }
+
+    /// That of `r`, made if it has none.
+    pub(crate) fn or_new(r: Request<'r>) -> &'r RequestState<'r> {
+        RequestState::of(r).unwrap_or_else(|| {
+            let state = r.pool().put(RequestState::default());
+            r.set_state::<Realdoc>(state);
+            state
+        })
+    }
+
+    /// That of `r`, and its pin, if it has one.
+    pub(crate) fn with_pin(r: Request<'r>) -> Option<(&'r RequestState<'r>, &'r Pin<'r>)> {
+        let state = RequestState::of(r)?;
+        Some((state, state.pin()?))
+    }
+
+    /// What the request knows of the one that it came from.
+    pub(crate) fn of_parent(r: Request<'r>) -> Option<Inherited<'r>> {
+        r.parent()?.state::<Realdoc>()
+    }
+
+    pub(crate) fn inherit<'i>(&self) -> Inherited<'i>
+    where
+        'r: 'i,
+    {
+        Inherited {
+            pin: self.pin(),
+            walk: self.walk.get(),
+        }
+    }
+
+    /// The pin; `None`: its URL is still being translated.
+    pub(crate) fn pin(&self) -> Option<&'r Pin<'r>> {
+        self.pin.get()
+    }
+
+    pub(crate) fn assign_pin(&self, pin: &'r Pin<'r>) {
+        self.pin.set(Some(pin));
+    }
+
+    pub(crate) fn take_pin(&self) {
+        self.pin.set(None);
+    }
+}
+
+/// The pin that `r` shares with the request that it came from.
+///
+/// A redirect stays with the request before it, unless that ended before it had a pin. A subrequest stays
+/// with its main request, and has none if that has none.
+pub(crate) fn inherited_pin<'r>(r: Request<'r>) -> Option<&'r Pin<'r>> {
+    let redirected = successors(r.previous(), |r| r.previous());
+    let mut origins = redirected.chain(r.main());
+    origins.find_map(|origin| origin.state::<Realdoc>()?.pin)
+}
+
+/// The site of `server`.
+pub(crate) fn site_of(server: Server<'_>) -> Option<&Site> {
+    // A server that was not there when the configuration was read is another module's
+    // copy: what it keeps in our slot is the original's.
+    let config = ServerConfig::of(server).filter(|config| config.server == Some(server.id()))?;
+    config.site.as_ref()
+}
