@@ -1,5 +1,5 @@
-//! Per-directory configuration: what a `<Directory>` section, an .htaccess file, or the merge of
-//! several of them says.
+//! Per-directory configuration: that of a `<Directory>` section, of an .htaccess file, or the merge
+//! of several of them.
 
 use std::ffi::{CStr, CString};
 use std::marker::PhantomData;
@@ -43,8 +43,8 @@ impl<'c> DirConfig<'c> {
         }
     }
 
-    /// [`merge`](Self::merge), where what the module `M` keeps with the result is what `change` makes of
-    /// what httpd's merge gives it.
+    /// [`merge`](Self::merge), where what the module `M` keeps with the result is what `change`
+    /// makes of what httpd's merge gives it.
     pub(crate) fn merge_with<M: Loaded>(
         self,
         pool: Pool<'c>,
@@ -53,13 +53,13 @@ impl<'c> DirConfig<'c> {
     ) -> DirConfig<'c> {
         let merged = self.merge(pool, add);
         let directory = state::put_directory::<M>(pool, change(merged.state::<M>()));
-        // SAFETY: the vector was just made, in this pool, and nobody else knows it yet; the slot is the
-        // module's, and what it gets lives as long.
+        // SAFETY: the vector was just made, in this pool, and nobody else knows it yet; the slot is
+        // the module's, and what it gets lives as long.
         unsafe { *state::slot::<M>(merged.as_ptr()) = directory };
         merged
     }
 
-    /// An empty one.
+    /// A vector without any configuration.
     pub(crate) fn empty(pool: Pool<'c>) -> DirConfig<'c> {
         // SAFETY: the pool is alive; httpd never answers with null, it ends when memory is out.
         unsafe {
@@ -69,14 +69,14 @@ impl<'c> DirConfig<'c> {
         }
     }
 
-    /// What the module `M` keeps with it.
+    /// What the module `M` keeps with this configuration.
     pub(crate) fn state<M: Loaded>(self) -> M::Directory<'c> {
-        // SAFETY: only `module` and `merge_with` write this slot of such a vector, with what lives as
-        // long as the vector.
+        // SAFETY: only `module` and `merge_with` write this slot of such a vector, with what lives
+        // as long as the vector.
         unsafe { state::directory::<M>(*state::slot::<M>(self.as_ptr())) }
     }
 
-    /// Core's part; null where a configuration holds none of core's directives.
+    /// Core's configuration; null if none of core's directives is in it.
     fn core(self) -> *const raw::core_dir_config {
         // SAFETY: core's slot of such a vector holds its configuration, or null.
         unsafe { *state::slot_of(&raw const raw::core_module, self.as_ptr()) }
@@ -84,10 +84,11 @@ impl<'c> DirConfig<'c> {
             .cast()
     }
 
-    /// A section's name as httpd compares it: a path or pattern with a slash at its end, or a regex.
+    /// A section's name as httpd compares it: a path or pattern with a slash at its end, or a
+    /// regex.
     pub(crate) fn section_name(self) -> Option<&'c CStr> {
         let core = self.core();
-        // SAFETY: core's part is null or alive, and so is the name in it.
+        // SAFETY: core's configuration is null or alive, and so is the name in it.
         unsafe {
             let name = core
                 .as_ref()
@@ -118,7 +119,7 @@ impl<'c> Section<'c> {
 
     /// How many slashes the name has; 0 for `<Directory "/">`, which applies everywhere.
     pub(crate) fn components(self) -> u32 {
-        // SAFETY: core's part of a section is always there (server/core.c, dirsection).
+        // SAFETY: a section always has core's configuration (server/core.c, dirsection).
         unsafe { (*self.core()).d_components }
     }
 
@@ -136,7 +137,8 @@ impl<'c> Section<'c> {
         }
     }
 
-    /// Whether a section that is no regex applies to the directory `dir`, which ends with a slash.
+    /// Whether a section that is not a regex applies to the directory `dir`, which ends with a
+    /// slash.
     pub(crate) fn applies_to(self, dir: &CStr) -> bool {
         self.components() == 0
             || match self.kind() {
@@ -167,12 +169,12 @@ impl<'c> Section<'c> {
         }
     }
 
-    /// Whether a regex section applies to the file or directory `name`; what its named groups matched
-    /// goes to `capture`.
+    /// Whether a regex section applies to the file or directory `name`; what its named groups
+    /// matched goes to `capture`.
     pub(crate) fn matches(self, name: &CStr, mut capture: impl FnMut(&'c CStr, &[u8])) -> bool {
         let core = self.core();
-        // SAFETY: core's part of a section is there; its regex was compiled by httpd, which fills as
-        // many places as it is given; `refs` holds a name, or null, for each group (ap_regname).
+        // SAFETY: a section has core's configuration; its regex was compiled by httpd, which fills
+        // as many places as it is given; `refs` holds a name, or null, for each group (ap_regname).
         unsafe {
             let regex = (*core).r;
             if regex.is_null() {
@@ -217,7 +219,8 @@ impl<'c> Section<'c> {
 /// More groups than any regex in a configuration has; those beyond are not captured.
 const MAX_GROUPS: usize = 64;
 
-/// Whether `pattern` stands for the directory `dir` (both with a slash at the end, or both without).
+/// Whether `pattern` stands for the directory `dir` (both with a slash at the end, or both
+/// without).
 pub(crate) fn matches_pattern(pattern: &CStr, dir: &CStr) -> bool {
     // SAFETY: two strings, only read.
     let differs =
@@ -225,8 +228,8 @@ pub(crate) fn matches_pattern(pattern: &CStr, dir: &CStr) -> bool {
     differs == 0
 }
 
-/// What `Options` and `AllowOverride` say on the way down to a directory: a part of the merge, made at
-/// once since it decides on the rest of the way (server/request.c, core_opts_merge).
+/// `Options` and `AllowOverride` on the way down to a directory. They are merged at each step,
+/// before all else, since they decide how the walk goes on (server/request.c, core_opts_merge).
 #[derive(Clone, Copy)]
 pub(crate) struct Options<'c> {
     options: u32,
@@ -239,7 +242,7 @@ pub(crate) struct Options<'c> {
 }
 
 impl<'c> Options<'c> {
-    /// Those of a complete configuration.
+    /// The options of a complete configuration.
     pub(crate) fn of(config: DirConfig<'c>) -> Self {
         let core = config.core();
         let mut all = Options {
@@ -251,7 +254,7 @@ impl<'c> Options<'c> {
             override_list: ptr::null_mut(),
             life: PhantomData,
         };
-        // SAFETY: core's part is null or alive.
+        // SAFETY: core's configuration is null or alive.
         unsafe {
             if !core.is_null() {
                 all.options = (*core).opts.into();
@@ -265,7 +268,7 @@ impl<'c> Options<'c> {
         all
     }
 
-    /// `config` over these.
+    /// Merges the options of `config` over these.
     pub(crate) fn merge(&mut self, config: DirConfig<'c>) {
         if config.core().is_null() {
             return;
@@ -302,7 +305,7 @@ impl<'c> Options<'c> {
         self.options & raw::OPT_SYM_LINKS != 0
     }
 
-    /// Whether an .htaccess file may say anything.
+    /// Whether an .htaccess file can have any effect.
     pub(crate) fn allow_htaccess(&self) -> bool {
         // SAFETY: the table is null or alive; it lives as long as the configuration.
         let list_is_empty = || unsafe { raw::apr_is_empty_table(self.override_list) != 0 };

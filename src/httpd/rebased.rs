@@ -1,10 +1,10 @@
 //! A `<Directory>` section's directives, run again for another path.
 //!
 //! Some modules store the section's path in their configuration: mod_rewrite strips it from the
-//! file name, mod_autoindex puts it before its patterns, mod_dav takes it for the repository's root.
-//! Where a section of the link's name is applied to a release, their configuration must be made for
-//! the release's path. Only the section's own directives can do that, since only the module
-//! knows what its configuration holds.
+//! file name, mod_autoindex puts it before its patterns, mod_dav takes it for the repository's
+//! root. Where a section of the link's name is applied to a release, their configuration must be
+//! made for the release's path. Only the section's own directives can do that, since only the
+//! module knows what its configuration holds.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -52,21 +52,21 @@ const PATH_BOUND_MODULES: [PathBoundModule; 3] = [
 /// Containers whose directives belong to the section around them.
 const TRANSPARENT: [&CStr; 2] = [c"<Limit", c"<LimitExcept"];
 
-/// Containers that are sections of their own, whose path is none of a directory.
+/// Containers that are sections of their own, which do not belong to a directory.
 const SECTIONS: [&CStr; 5] = [c"<Files", c"<FilesMatch", c"<If", c"<ElseIf", c"<Else"];
 
 /// The `<Directory>` sections that cannot be applied to another path as they are.
 ///
-/// It lives with the configuration: what it holds points into it.
+/// It must be dropped with the configuration, into which it points.
 pub(crate) struct RebasedSections(HashMap<*const raw::ap_conf_vector_t, RebasedSection>);
 
 struct RebasedSection {
     server: *mut raw::server_rec,
-    /// The modules that remember the section's path.
+    /// The path-bound modules that are configured in the section.
     modules: Vec<*const raw::module>,
     /// The first of the section's directives of these modules.
     directives: *const raw::ap_directive_t,
-    /// What was made last, most likely for the path that the next request asks for too.
+    /// The last result, most likely for the path that the next request needs too.
     last: ArcSwapOption<Rebased>,
 }
 
@@ -76,11 +76,11 @@ unsafe impl Send for RebasedSections {}
 // SAFETY: as above.
 unsafe impl Sync for RebasedSections {}
 
-/// A section for another path.
+/// A section's configuration for another path.
 struct Rebased {
     path: CString,
     config: NonNull<raw::ap_conf_vector_t>,
-    /// Where `config` and all that is new in it lives.
+    /// The memory of `config` and of all that is new in it.
     _pool: OwnPool,
 }
 
@@ -89,7 +89,7 @@ unsafe impl Send for Rebased {}
 // SAFETY: as above.
 unsafe impl Sync for Rebased {}
 
-/// A structure of httpd's that we make. What a newer httpd has added to it is zero.
+/// A structure of httpd's that we make. Fields that a newer httpd has added to it are zero.
 #[repr(C)]
 struct Padded<T> {
     known: T,
@@ -97,13 +97,13 @@ struct Padded<T> {
 }
 
 impl RebasedSections {
-    /// Those of all servers, for post_config; `pool` is the configuration's. Where directives
-    /// cannot be run again, `tell` is told why, and the section stays as it is.
+    /// The sections of all servers; `pool` is the configuration's. Where directives cannot be run
+    /// again, `log` gets the reason, and the section stays as it is.
     pub(crate) fn find<'c>(
         startup: &Startup,
         main: Server<'c>,
         pool: Pool<'c>,
-        mut tell: impl FnMut(Server<'c>, Section<'c>, &str),
+        mut log: impl FnMut(Server<'c>, Section<'c>, &str),
     ) -> Self {
         // Found when somebody asks: in most configurations there is nothing to run again.
         let sources = OnceCell::new();
@@ -128,7 +128,7 @@ impl RebasedSections {
                     Ok(found) => {
                         rebased.insert(section.config().as_ptr().cast_const(), found);
                     }
-                    Err(error) => tell(server, section, &error),
+                    Err(error) => log(server, section, &error),
                 }
             }
         }
@@ -141,7 +141,7 @@ impl RebasedSections {
     }
 
     /// The configuration of `section` for `path`, a directory with a slash at its end, to be used
-    /// as long as `pool` lives. `None`: the section's own serves.
+    /// as long as `pool` lives. `None`: it is the section's own.
     ///
     /// # Errors
     /// A module refuses its directive, and says why.
@@ -206,8 +206,8 @@ impl RebasedSection {
         like: Pool<'_>,
     ) -> Result<Rebased, String> {
         let pool = OwnPool::new(like);
-        // By a pool of its own for what is needed only now, modules see that this is no
-        // .htaccess file (core.c, ap_check_cmd_context).
+        // Two different pools tell modules that this is not an .htaccess file (core.c,
+        // ap_check_cmd_context).
         let scratch = OwnPool::new(like);
         let mut parms: Padded<raw::cmd_parms> = Padded {
             // SAFETY: numbers and pointers can be zero.
@@ -216,8 +216,8 @@ impl RebasedSection {
         };
         let known = &raw mut parms.known;
         // SAFETY: httpd does this for .htaccess files too, while other threads serve. What is
-        // written to is ours: `parms`, the pools and what is made in them. What all threads share is
-        // only read: nodes, httpd's table of directives, and the server, where httpd finds these
+        // written to is ours: `parms`, the pools and what is made in them. What all threads share
+        // is only read: nodes, httpd's table of directives, and the server, where httpd finds these
         // modules' parts, which have been there since it was read.
         unsafe {
             // As in a <Directory> section (core.c, dirsection).
@@ -241,7 +241,7 @@ impl RebasedSection {
                 ));
             }
             let config = DirConfig::empty(pool.pool()).as_ptr();
-            // How long a vector is, is httpd's secret; each module's place in it is not.
+            // httpd does not publish the length of a vector, only each module's index in it.
             let mut module = raw::ap_top_module;
             while !module.is_null() {
                 *slot_of(module, config) = *slot_of(module, section);
@@ -259,7 +259,7 @@ impl RebasedSection {
     }
 }
 
-/// Those that httpd has loaded.
+/// The path-bound modules that httpd has loaded.
 fn linked_path_bound() -> Vec<(&'static PathBoundModule, *const raw::module)> {
     PATH_BOUND_MODULES
         .iter()
@@ -267,8 +267,8 @@ fn linked_path_bound() -> Vec<(&'static PathBoundModule, *const raw::module)> {
         .collect()
 }
 
-/// Those of `path_bound` that have a part in `section` which remembers its path and makes use of it.
-/// A section by a regex has no path.
+/// Those of `path_bound` that are configured in `section` and use its path. A section by a regex
+/// has no path.
 fn in_section(
     path_bound: &[(&PathBoundModule, *const raw::module)],
     section: Section<'_>,
@@ -318,7 +318,7 @@ fn select<'c>(
     for node in container.children() {
         let owners = owners(node);
         if owners.iter().any(|owner| modules.contains(owner)) {
-            // Another module might not bear it.
+            // Another module may not allow its directives to be run again.
             if let Some(other) = owners.iter().find(|owner| !modules.contains(owner)) {
                 let directive = node.name().to_string_lossy();
                 return Err(format!("{directive} is also of {}", name(*other)));
