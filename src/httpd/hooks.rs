@@ -87,7 +87,6 @@ macro_rules! request_hooks {
     };
 }
 
-#[allow(dead_code)] // As above.
 impl<'p, M: Loaded> Hooks<'p, M> {
     /// # Safety
     /// To be called only while httpd runs register_hooks or pre_config, with the configuration's

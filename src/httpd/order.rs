@@ -14,7 +14,6 @@ pub(crate) struct Order {
     before: &'static [&'static CStr],
 }
 
-#[allow(dead_code)] // Not all of them are in use at all times.
 impl Order {
     pub(crate) const REALLY_FIRST: Order = Order::at(raw::APR_HOOK_REALLY_FIRST);
     pub(crate) const FIRST: Order = Order::at(raw::APR_HOOK_FIRST as c_int);
