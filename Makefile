@@ -45,7 +45,6 @@ unit: setup-build ## unit and property tests, and those of the test harness
 # keeps that from rebuilding everything else.
 model: ## what processes share, in every order of their steps (loom)
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$(TARGET)/loom" $(CARGO_TEST) --release -p realdoc-core --test switch_model
-	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR="$(TARGET)/loom" $(CARGO_TEST) --release -p realdoc-core --lib model
 
 integration: setup module test-module ## the module in real Apaches; T=pattern narrows
 	cargo build --locked -p realdoc

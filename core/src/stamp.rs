@@ -22,7 +22,7 @@ pub struct Stamp(u64);
 
 impl Stamp {
     /// The stamp of a link that nobody has seen.
-    pub(crate) const UNSEEN: Stamp = Stamp(0);
+    pub const UNSEEN: Stamp = Stamp(0);
 
     /// The value itself.
     pub(crate) fn word(self) -> u64 {

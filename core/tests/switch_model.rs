@@ -13,9 +13,11 @@ use std::sync::Arc;
 use loom::sync::atomic::AtomicUsize;
 use loom::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use realdoc_core::SECOND;
+use realdoc_core::chain::{Chain, SharedChain};
 use realdoc_core::docroot::{Check as Question, Docroot, Policy, When};
 use realdoc_core::fs::{Errno, Fs, Stat};
 use realdoc_core::resolve::Mode;
+use realdoc_core::stamp::Stamp;
 use realdoc_core::table::{LinkTable, Slot};
 
 /// What a thread of the model does, one after the other.
@@ -386,6 +388,29 @@ fn a_rollback_in_the_middle_of_a_check() {
         let one = &[Flip, Request(0, Due), Request(0, NotDue)];
         check(Shared, ROLLBACK, warm, &[other, one, &[Flip]]);
     }
+}
+
+/// Where a link leads, as text in shared memory: two write it while it is read.
+#[test]
+fn a_reader_of_a_text_gets_only_what_somebody_has_written() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(2);
+    builder.check(|| {
+        let texts = [c"/aaaaaaaaaaa", c"/b"].map(|path| vec![path.to_owned()]);
+        let shared = Arc::new(SharedChain::unknown());
+        let writers = texts.clone().map(|text| {
+            let shared = Arc::clone(&shared);
+            loom::thread::spawn(move || shared.write(Stamp::UNSEEN, &text))
+        });
+        match shared.read(Stamp::UNSEEN) {
+            Chain::Unknown => {}
+            Chain::Paths(read) => assert!(texts.contains(&read), "{read:?}"),
+            Chain::TooLong => panic!("neither is"),
+        }
+        for writer in writers {
+            writer.join().expect("a thread that panics ends the model");
+        }
+    });
 }
 
 // The models can fail: without the shared table they do.

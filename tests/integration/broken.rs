@@ -269,15 +269,18 @@ fn while_running(mpm: Mpm) {
     server.stop();
 }
 
-each_mpm!(the_grace_runs_out);
+each_mpm!(the_grace_runs_out on event);
 /// The last good target serves for `RealdocGrace`, and no longer.
 fn the_grace_runs_out(mpm: Mpm) {
-    const GRACE: Duration = Duration::from_millis(500);
+    // Longer than the machine may keep this test from asking.
+    const GRACE: Duration = Duration::from_secs(10);
+    // A file's time is that of the last tick of the kernel's clock.
+    const TICK: Duration = Duration::from_millis(100);
 
     let setup = Server::builder(mpm)
         .module(Module::On)
         .children(1)
-        .config("DocumentRoot {root}/app/current\nRealdocGrace 500ms");
+        .config("DocumentRoot {root}/app/current");
     let site = Releases::at(setup.root().join("app"));
     site.create("42", &[("index.html", "42")]);
     site.deploy("42");
@@ -285,6 +288,7 @@ fn the_grace_runs_out(mpm: Mpm) {
     let mut connection = server.connect();
     assert_eq!(connection.get("/").unwrap().text(), "42");
 
+    let broken = Instant::now();
     site.break_link("current");
     let first = connection.get("/").unwrap();
     assert_eq!(first.status, 200);
@@ -297,7 +301,7 @@ fn the_grace_runs_out(mpm: Mpm) {
         last = connection.get("/").unwrap();
     }
     assert!(
-        last.finished >= first.started + GRACE,
+        last.finished + TICK >= broken + GRACE,
         "shorter than the grace"
     );
     assert_eq!(last.status, connection.get("/").unwrap().status);
