@@ -25,6 +25,8 @@ pub(crate) struct Counters {
     failures: AtomicU64,
     failed_at: AtomicI64,
     errno: AtomicI32,
+    /// 1 from a failure on until a check succeeds.
+    is_broken: AtomicI32,
 }
 
 /// A link's counters at one moment.
@@ -41,6 +43,8 @@ pub struct Counts {
     pub failures: u64,
     /// The time of the last failure, and the system's error.
     pub failure: Option<(Micros, Errno)>,
+    /// Whether the last check failed.
+    pub is_broken: bool,
 }
 
 impl Counters {
@@ -57,6 +61,9 @@ impl Counters {
 
     pub(crate) fn checked(&self) {
         self.checks.fetch_add(1, Relaxed);
+        if self.is_broken.load(Relaxed) != 0 {
+            self.is_broken.store(0, Relaxed);
+        }
     }
 
     pub(crate) fn flipped(&self, now: Micros) {
@@ -65,7 +72,8 @@ impl Counters {
     }
 
     pub(crate) fn failed(&self, now: Micros, errno: Errno) {
-        self.checked();
+        self.checks.fetch_add(1, Relaxed);
+        self.is_broken.store(1, Relaxed);
         self.failed_at.store(now, Relaxed);
         self.errno.store(errno.raw_os_error(), Relaxed);
         self.failures.fetch_add(1, Relaxed);
@@ -87,6 +95,7 @@ impl Counters {
             failure: errno
                 .filter(|_| failures > 0)
                 .map(|errno| (time(&self.failed_at), errno)),
+            is_broken: self.is_broken.load(Relaxed) != 0,
         }
     }
 
@@ -95,6 +104,7 @@ impl Counters {
         self.checks.store(0, Relaxed);
         self.flips.store(0, Relaxed);
         self.failures.store(0, Relaxed);
+        self.is_broken.store(0, Relaxed);
     }
 }
 

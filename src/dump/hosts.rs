@@ -8,7 +8,9 @@ use std::path::Path;
 
 use realdoc_core::docroot::Docroot;
 use realdoc_core::fs::OsFs;
-use realdoc_core::resolve::{Link, Mode, ResolveError, Resolved, resolve, starts_at_component};
+use realdoc_core::resolve::{
+    Link, Mode, ResolveError, Resolved, chain, resolve, starts_at_component,
+};
 use realdoc_core::symlinks::Symlinks;
 
 use crate::analysis::{Analyzer, HostAnalysis, OneName, options_in, sections_by_one_name};
@@ -57,7 +59,8 @@ pub(super) struct Root {
 /// A symlink on the path of a root.
 pub(super) struct LinkState {
     pub(super) path: CString,
-    pub(super) target: CString,
+    /// Its own target, then that with each further symlink replaced, at the end the release.
+    pub(super) chain: Vec<CString>,
     pub(super) permission: Permission,
 }
 
@@ -152,7 +155,7 @@ fn link_state(host: &HostAnalysis<'_>, link: &Link) -> LinkState {
     };
     LinkState {
         path: link.path.clone(),
-        target: link.target.clone(),
+        chain: chain(&OsFs, link).unwrap_or_else(|_| vec![link.target.clone()]),
         permission,
     }
 }

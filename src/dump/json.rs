@@ -107,7 +107,15 @@ fn link(link: &LinkState) -> Json {
     let is_followed_by_stock = link.permission == Permission::Followed;
     Json::Object(vec![
         ("path", link.path.as_c_str().into()),
-        ("target", link.target.as_c_str().into()),
+        (
+            "chain",
+            Json::List(
+                link.chain
+                    .iter()
+                    .map(|path| path.as_c_str().into())
+                    .collect(),
+            ),
+        ),
         ("followed", is_followed.into()),
         ("followed_without_module", is_followed_by_stock.into()),
     ])

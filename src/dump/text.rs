@@ -98,8 +98,9 @@ impl Text<'_> {
     }
 
     fn link(&mut self, link: &LinkState) {
-        let (path, target) = (self.quoted(&link.path), self.quoted(&link.target));
-        self.line(2, &format!("link {path} -> {target}"));
+        let paths = std::iter::once(&link.path).chain(&link.chain);
+        let paths: Vec<_> = paths.map(|path| self.quoted(path)).collect();
+        self.line(2, &format!("link {}", paths.join(" -> ")));
         let refused = match link.permission {
             Permission::Followed => return,
             Permission::Refused => "refused as without mod_realdoc",

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
 
+use realdoc_core::chain::Chain;
 use realdoc_core::counters::Counts;
 use realdoc_core::docroot::Docroot;
-use realdoc_core::fs::OsFs;
-use realdoc_core::resolve::{Mode, resolve};
+use realdoc_core::resolve::Mode;
 use realdoc_core::shown::{link_key, release_name};
 
 use crate::config::ServerConfig;
@@ -22,7 +22,7 @@ pub(super) struct Row<'c> {
     pub(super) others: HashSet<&'c CStr>,
     /// The last component of its path.
     pub(super) link: CString,
-    /// The name of the release that it points to; `None`: the docroot does not resolve.
+    /// The name of the release that it points to; `None`: it does not resolve, or nobody knows.
     pub(super) release: Option<CString>,
     pub(super) counts: Counts,
 }
@@ -40,18 +40,14 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
             let of_root = rows_of.entry(&**root).or_insert_with(|| {
                 let is_readlink = matches!(root.mode(), Mode::Readlink { .. });
                 let links = links(root, site).into_iter();
-                let add = |(link, target, counts): (CString, Option<CString>, _)| {
+                let add = |(link, release, counts): (CString, _, _)| {
                     let known = row_of.entry((link.clone(), is_readlink));
                     *known.or_insert_with(|| {
-                        let release = |target: CString| {
-                            let name = release_name(link.to_bytes(), target.to_bytes());
-                            CString::new(name).unwrap_or_default()
-                        };
                         rows.push(Row {
                             key: link_key(link.to_bytes(), is_readlink),
                             server: server.name(),
                             others: HashSet::new(),
-                            release: target.map(release),
+                            release,
                             link: last_component(&link),
                             counts,
                         });
@@ -71,32 +67,27 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
     rows
 }
 
-/// The links on a docroot's path, where they lead, and their counters. Where the docroot does not
-/// resolve: what has been a link for any process so far.
+/// The links on a docroot's path that any process has seen so far, their releases and their counters. Only
+/// shared memory is read: a file system that hangs must not hold up the page.
 fn links(root: &Docroot, site: &Site) -> Vec<(CString, Option<CString>, Counts)> {
-    let counts = |link: &CStr| site.table.counts(link, root.mode());
-    match resolve(&OsFs, root.path(), root.mode()) {
-        Ok(resolved) => {
-            let links = resolved.links.into_iter();
-            links
-                .map(|link| {
-                    let counts = counts(&link.path).unwrap_or_default();
-                    (link.path, Some(link.target), counts)
-                })
-                .collect()
-        }
-        Err(_) => {
-            let path = root.path().to_bytes();
-            let ends =
-                (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
-            ends.filter_map(|end| {
-                let name = CString::new(&path[..end]).ok()?;
-                let counts = counts(&name).filter(|counts| counts.checks > 0)?;
-                Some((name, None, counts))
-            })
-            .collect()
-        }
-    }
+    let path = root.path().to_bytes();
+    let ends = (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
+    ends.filter_map(|end| {
+        let link = CString::new(&path[..end]).ok()?;
+        let counts = site.table.counts(&link, root.mode());
+        let counts = counts.filter(|counts| counts.checks > 0)?;
+        let release = match site.table.chain(&link, root.mode()) {
+            _ if counts.is_broken => None,
+            Chain::Paths(paths) => paths.last().map(|release| {
+                let name = release_name(link.to_bytes(), release.to_bytes());
+                CString::new(name).unwrap_or_default()
+            }),
+            Chain::TooLong => Some(c"too long".into()),
+            Chain::Unknown => None,
+        };
+        Some((link, release, counts))
+    })
+    .collect()
 }
 
 impl Row<'_> {

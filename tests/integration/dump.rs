@@ -368,7 +368,7 @@ fn as_json() {
         "\"realdoc\": false}",
         "\"virtual_root\": null, \"roots\": [{\"directive\": \"DocumentRoot\", \"path\": \"ROOT/app/current/web\", \
          \"resolved\": \"ROOT/app/releases/42/web\", \"error\": null, \"error_at\": null, \"links\": \
-         [{\"path\": \"ROOT/app/current\", \"target\": \"ROOT/app/releases/42\", \"followed\": true, \
+         [{\"path\": \"ROOT/app/current\", \"chain\": [\"ROOT/app/releases/42\"], \"followed\": true, \
          \"followed_without_module\": true}]}], \"sections\": {\"name\": \"link\", \"reason\": \"RealdocSections \
          Auto: <Directory \\\"ROOT/app/current/web/\\\"> is for it\", \"applied\": [\"<Directory \
          \\\"ROOT/app/current/web/\\\">\"], \"left_out\": []}, \"warnings\": []}",
@@ -377,4 +377,18 @@ fn as_json() {
     for part in expected {
         assert!(json.contains(part), "{part}\nin {json}");
     }
+}
+
+/// Each symlink on the way from the link to the release is shown.
+#[test]
+fn symlinks_on_the_way() {
+    let (setup, site) = setup(&hosts(&[("home", "DocumentRoot {root}/home/public_html")]));
+    let home = setup.root().join("home");
+    fs::create_dir(&home).expect("a new directory");
+    let target = setup.root().join("app/current/web");
+    symlink(target, home.join("public_html")).expect("a new link");
+    let dump = dump(&setup);
+    let link = "    link \"ROOT/home/public_html\" -> \"ROOT/app/current/web\" -> \"ROOT/app/releases/42/web\"";
+    assert!(part(&dump, "home").contains(&link), "{dump}");
+    drop(site);
 }
