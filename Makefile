@@ -90,6 +90,7 @@ check: setup-build ## formatting, lints, layers, and what must not compile
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --workspace --all-targets --locked --features mod_realdoc/test-hooks -- -D warnings
+	scripts/columns
 	scripts/layers
 	scripts/misuse
 

@@ -46,7 +46,8 @@ impl HostAnalysis<'_> {
     }
 
     /// Whether the owner of each link must be that of its target: what stock httpd demands by the
-    /// link's name stays in force where `Auto`, and not the administrator, has chosen the release's.
+    /// link's name stays in force where `Auto`, and not the administrator, has chosen the
+    /// release's.
     pub(crate) fn owners_must_match(&self) -> bool {
         if !self.choice.is_target_by_auto() {
             return false;

@@ -7,8 +7,8 @@ use crate::pin::Pin;
 use crate::rewriting::is_redirect;
 use crate::state::RequestState;
 
-/// fixups, after all other modules: values that the configuration has set to a path under a pinned link
-/// (`SetEnv APP_ROOT /srv/app/current`) name the release.
+/// fixups, after all other modules: values that the configuration has set to a path under a pinned
+/// link (`SetEnv APP_ROOT /srv/app/current`) name the release.
 pub(crate) fn name_release(r: Request<'_>) -> Answer {
     if let Some((state, pin)) = RequestState::with_pin(r) {
         let is_local = |name: &CStr| name.to_bytes().starts_with(b"/");
@@ -36,8 +36,8 @@ fn replace_values<'r>(r: Request<'r>, pin: &Pin<'r>) {
     r.replace_env(|value| pin.release_value(value));
 }
 
-/// A URL is translated by the configured names: gives what comes from another request the values that this had
-/// before [`name_release`].
+/// A URL is translated by the configured names: gives what comes from another request the values
+/// that this had before [`name_release`].
 pub(crate) fn name_link<'r>(r: Request<'r>, pin: &Pin<'r>) {
     if pin.has_renamed() {
         r.replace_env(|value| pin.configured_value(value));

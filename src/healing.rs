@@ -72,8 +72,9 @@ fn is_found(r: Request<'_>, answer: Answer) -> bool {
     answer == Answer::OK && r.file_type() == FileType::Regular
 }
 
-/// Whether the answer is right even if the release was being removed meanwhile. An .htaccess file may have been
-/// removed before what it denies. (With checks only from time to time a release has to be kept for longer.)
+/// Whether the answer is right even if the release was being removed meanwhile. An .htaccess file
+/// may have been removed before what it denies. (With checks only from time to time a release has
+/// to be kept for longer.)
 fn is_certain(r: Request<'_>, pin: &Pin<'_>, answer: Answer) -> bool {
     is_found(r, answer) && !may_miss_htaccess(r, pin)
 }
@@ -118,9 +119,9 @@ fn walk_once<'r>(
     })
 }
 
-/// The request found no file, or no .htaccess file where there might have been one, and the link has
-/// been flipped meanwhile. A release may be removed as soon as it serves no more, while requests that
-/// have just begun are still on their way to it.
+/// The request found no file, or no .htaccess file where there might have been one, and the link
+/// has been flipped meanwhile. A release may be removed as soon as it serves no more, while
+/// requests that have just begun are still on their way to it.
 #[cold]
 fn start_again<'r>(
     r: Request<'r>,

@@ -11,11 +11,14 @@
 //! - [`dump`]: what `apachectl -t -D DUMP_REALDOC` says of it;
 //! - [`link`]: a pinned symlink;
 //! - [`pin`]: where links lead for a request;
-//! - [`state`]: what we keep with a request; [`roots`], a part of it: its document root and its context's;
+//! - [`state`]: what we keep with a request; [`roots`], a part of it: its document root and its
+//!   context's;
 //! - [`mapping`]: from the names under links to those in the release;
 //! - [`owner`]: `SymLinksIfOwnerMatch`, where httpd's own walk does not meet the link;
-//! - [`walk`]: the configuration that applies there; [`healing`]: the walk again, in a newer release;
-//! - [`rewriting`]: what mod_rewrite is shown; [`environment`]: what scripts are; [`proxy`]: what FastCGI servers are;
+//! - [`walk`]: the configuration that applies there; [`healing`]: the walk again, in a newer
+//!   release;
+//! - [`rewriting`]: what mod_rewrite is shown; [`environment`]: what scripts are; [`proxy`]: what
+//!   FastCGI servers are;
 //! - [`status`]: a part of mod_status' page;
 //! - [`httpd`]: the only folder that knows C and holds `unsafe`; it knows none of the above;
 //! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole

@@ -1,7 +1,7 @@
 //! From the names by which httpd has translated a URL to those in the release.
 //!
-//! In Link mode httpd translates by the configured names, as without us, and all names change over once, at
-//! map_to_storage. In Target mode the document root is the release's from the beginning.
+//! In Link mode httpd translates by the configured names, as without us, and all names change over
+//! once, at map_to_storage. In Target mode the document root is the release's from the beginning.
 
 use std::ffi::CStr;
 
@@ -16,7 +16,8 @@ use crate::pin::{NoAnswer, Pin};
 use crate::roots::{canonicalize, is_absolute};
 use crate::state::{RequestState, inherited_pin, site_of};
 
-/// post_read_request: in Target mode a request takes its pin here. A redirect has that of the request before it.
+/// post_read_request: in Target mode a request takes its pin here. A redirect has that of the
+/// request before it.
 pub(crate) fn begin(r: Request<'_>) -> Answer {
     if r.is_initial() {
         answer(begin_initial(r))
@@ -52,7 +53,8 @@ pub(crate) fn begin_subrequest(r: Request<'_>) -> Answer {
     }
 }
 
-/// What comes from another request stays in its release. In Link mode its URL is translated by the links' names.
+/// What comes from another request stays in its release. In Link mode its URL is translated by the
+/// links' names.
 #[inline(never)]
 fn begin_derived(r: Request<'_>) -> Result<(), NoAnswer> {
     let Some(pin) = inherited_pin(r) else {
@@ -91,7 +93,8 @@ pub(crate) fn map_to_release(r: Request<'_>) -> Answer {
     }
 }
 
-/// Apart from [`map_to_release`], so that a virtual host that is not ours pays for no more than the question.
+/// Apart from [`map_to_release`], so that a virtual host that is not ours pays for no more than the
+/// question.
 #[inline(never)]
 fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
     let Some((state, pin)) = state_with_pin(r) else {
@@ -190,8 +193,8 @@ fn state_with_pin<'r>(r: Request<'r>) -> Option<(&'r RequestState<'r>, &'r Pin<'
     Some((state, pin))
 }
 
-/// Takes back the document root that was set for another server. A file that was named by it is named by
-/// the new server's.
+/// Takes back the document root that was set for another server. A file that was named by it is
+/// named by the new server's.
 #[cold]
 fn leave_server<'r>(r: Request<'r>, state: &RequestState<'r>) {
     state.take_pin();
@@ -212,7 +215,8 @@ fn leave_server<'r>(r: Request<'r>, state: &RequestState<'r>) {
     }
 }
 
-/// The link by whose name the parent's file was found, if `r` is a subrequest for a file: that is named by its parent.
+/// The link by whose name the parent's file was found, if `r` is a subrequest for a file: that is
+/// named by its parent.
 fn parents_link<'r>(r: Request<'r>, state: &RequestState<'r>) -> Option<&'r Link<'r>> {
     let main = r.main().filter(|_| !state.is_for_url.get())?;
     main.dir_config().state::<Realdoc>().found_by

@@ -8,8 +8,8 @@ use crate::httpd::{Answer, Request};
 use crate::pin::{NoAnswer, Pin};
 use crate::state::RequestState;
 
-/// mod_proxy's pre_request: names the script in the release. Until then `<Proxy>` sections and mod_proxy's
-/// workers have seen the name that the configuration gives.
+/// mod_proxy's pre_request: names the script in the release. Until then `<Proxy>` sections and
+/// mod_proxy's workers have seen the name that the configuration gives.
 pub(crate) fn rewrite_fcgi_path(r: Request<'_>) -> Answer {
     if let Some((state, pin)) = RequestState::with_pin(r) {
         if let Err(NoAnswer) = rewrite(r, state, pin) {

@@ -1,5 +1,5 @@
-//! What the error log says of the configuration. At start: what it says by itself. When a process first resolves a
-//! docroot: what only that shows, once for the whole server.
+//! What the error log says of the configuration. At start: what it says by itself. When a process
+//! first resolves a docroot: what only that shows, once for the whole server.
 
 use std::collections::HashSet;
 use std::ffi::CStr;
@@ -100,8 +100,8 @@ macro_rules! log_once {
     };
 }
 
-/// A process has resolved `docroot` for the first time. The first process of all logs what that shows of each virtual
-/// host that has it.
+/// A process has resolved `docroot` for the first time. The first process of all logs what that
+/// shows of each virtual host that has it.
 pub(crate) fn first_resolved(
     main: Server<'_>,
     site: &Site,

@@ -1,8 +1,9 @@
-//! mod_rewrite's rules for directories, which make a URL of a file's name by cutting off the document root or the
-//! context's root.
+//! mod_rewrite's rules for directories, which make a URL of a file's name by cutting off the
+//! document root or the context's root.
 //!
-//! They see names in the release. Where these do not lie below the root, the URL would be wrong: what lies behind a
-//! `RealdocLink` below the document root, and what a rule names by the configured document root.
+//! They see names in the release. Where these do not lie below the root, the URL would be wrong:
+//! what lies behind a `RealdocLink` below the document root, and what a rule names by the
+//! configured document root.
 
 use std::ffi::CStr;
 
@@ -14,7 +15,8 @@ use crate::link::Link;
 use crate::module::Realdoc;
 use crate::state::{Replaced, RequestState};
 
-/// fixups, before mod_rewrite: behind a `RealdocLink` the context is the link, by its URL and its target.
+/// fixups, before mod_rewrite: behind a `RealdocLink` the context is the link, by its URL and its
+/// target.
 pub(crate) fn set_context(r: Request<'_>) -> Answer {
     if let Some((state, _)) = RequestState::with_pin(r) {
         if let Some(link) = r.dir_config().state::<Realdoc>().found_by {
@@ -48,7 +50,8 @@ fn set_context_of<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>)
         prefix: Some(r.pool().concat(&[url.dir, url.tail])),
         document_root: Some(link.target),
     });
-    // mod_rewrite tries the document root first: a link's target below it goes by another spelling of it.
+    // mod_rewrite tries the document root first: a link's target below it goes by another spelling
+    // of it.
     let target = link.target.to_bytes();
     if let Some(root) = document_root.filter(|root| strip_dir(target, root.to_bytes()).is_some()) {
         let root = root.to_bytes();
@@ -57,8 +60,8 @@ fn set_context_of<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>)
     }
 }
 
-/// fixups, after mod_rewrite: the roots are again what they were, and a URL that still begins with the configured
-/// document root loses it.
+/// fixups, after mod_rewrite: the roots are again what they were, and a URL that still begins with
+/// the configured document root loses it.
 pub(crate) fn restore_context(r: Request<'_>) -> Answer {
     if let Some((state, _)) = RequestState::with_pin(r) {
         let replaced = state.replaced.take();

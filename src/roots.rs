@@ -95,7 +95,8 @@ pub(crate) fn is_absolute(path: &CStr) -> bool {
     path.to_bytes().starts_with(b"/")
 }
 
-/// `path` as httpd spells it, without empty, `.` and `..` components. `None`: it is too long for that.
+/// `path` as httpd spells it, without empty, `.` and `..` components. `None`: it is too long for
+/// that.
 pub(crate) fn canonicalize<'r>(r: Request<'r>, path: &'r CStr) -> Option<&'r CStr> {
     if may_need_canonicalization(path.to_bytes()) {
         r.pool().canonicalize(path)

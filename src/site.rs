@@ -19,7 +19,8 @@ pub(crate) struct Site {
     pub(crate) by_link: bool,
     /// Whether `RealdocSections Auto` found no section to choose by.
     pub(crate) is_undecided: bool,
-    /// Whether a link is followed only if its owner is that of its target, although the sections of the release apply.
+    /// Whether a link is followed only if its owner is that of its target, although the sections of
+    /// the release apply.
     pub(crate) owners_must_match: bool,
     pub(crate) auth_is_per_config: bool,
     pub(crate) rebased: Arc<RebasedSections>,

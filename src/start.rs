@@ -1,5 +1,5 @@
-//! What is made when the configuration has been read: a [`Site`] for each virtual host, with one state for all
-//! that have the same document root and resolve it in the same way.
+//! What is made when the configuration has been read: a [`Site`] for each virtual host, with one
+//! state for all that have the same document root and resolve it in the same way.
 
 use std::io;
 use std::sync::Arc;
@@ -94,8 +94,8 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     }
 }
 
-/// The pre_mpm hook, which httpd runs at its start and after a restart that is not graceful: the figures
-/// begin anew, as those of the scoreboard do.
+/// The pre_mpm hook, which httpd runs at its start and after a restart that is not graceful: the
+/// figures begin anew, as those of the scoreboard do.
 pub(crate) fn forget_figures(startup: &Startup) {
     if is_first_start() {
         return;

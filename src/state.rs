@@ -17,8 +17,9 @@ use crate::walk::cache::WalkCache;
 
 /// The state of a request to a virtual host that is ours.
 ///
-/// In Link mode a request has a pin from map_to_storage on. Until then httpd translates its URL by the
-/// links' names, and so it does for its subrequests: what mod_rewrite learns by a look-ahead is used in rules.
+/// In Link mode a request has a pin from map_to_storage on. Until then httpd translates its URL by
+/// the links' names, and so it does for its subrequests: what mod_rewrite learns by a look-ahead is
+/// used in rules.
 #[derive(Default)]
 pub(crate) struct RequestState<'r> {
     pin: Cell<Option<&'r Pin<'r>>>,
@@ -102,8 +103,8 @@ impl<'r> RequestState<'r> {
 
 /// The pin that `r` shares with the request that it came from.
 ///
-/// A redirect stays with the request before it, unless that ended before it had a pin. A subrequest stays
-/// with its main request, and has none if that has none.
+/// A redirect stays with the request before it, unless that ended before it had a pin. A subrequest
+/// stays with its main request, and has none if that has none.
 pub(crate) fn inherited_pin<'r>(r: Request<'r>) -> Option<&'r Pin<'r>> {
     let redirected = successors(r.previous(), |r| r.previous());
     let mut origins = redirected.chain(r.main());

@@ -1,8 +1,8 @@
 //! Which names a request's file and roots get once its URL has been translated.
 //!
-//! httpd translates URLs by the configured names. Afterwards each path under a pinned link is exchanged, once, for
-//! the release's. The name by the link is kept: its `<Directory>` sections apply, and by it a request
-//! can go over to a newer release.
+//! httpd translates URLs by the configured names. Afterwards each path under a pinned link is
+//! exchanged, once, for the release's. The name by the link is kept: its `<Directory>` sections
+//! apply, and by it a request can go over to a newer release.
 //!
 //! Paths are canonical and come back in two pieces, to be joined where the caller keeps them.
 
@@ -46,11 +46,11 @@ pub struct Translated<'a, L> {
     pub document_root: &'a [u8],
     /// The root of an `Alias` or the like, if there is one.
     pub context_root: Option<&'a [u8]>,
-    /// The link by whose name the parent's file was found, if this is a subrequest for a file and not
-    /// for a URL. Such a subrequest is named in the parent's release.
+    /// The link by whose name the parent's file was found, if this is a subrequest for a file and
+    /// not for a URL. Such a subrequest is named in the parent's release.
     pub parent: Option<L>,
-    /// Where the document root leads, if the URL was translated by that (`RealdocSections Target`). What lies
-    /// below it is named below the document root.
+    /// Where the document root leads, if the URL was translated by that (`RealdocSections Target`).
+    /// What lies below it is named below the document root.
     pub resolved_root: Option<&'a [u8]>,
 }
 
@@ -95,7 +95,8 @@ pub fn map<'a, L: PinnedLink<'a>>(
     }
 }
 
-/// What `path` is in the release, if it leads through one of `links`: the longest of these, and the path.
+/// What `path` is in the release, if it leads through one of `links`: the longest of these, and the
+/// path.
 pub fn release_path<'a, L: PinnedLink<'a>>(
     path: &'a [u8],
     links: impl Iterator<Item = L>,
@@ -104,9 +105,10 @@ pub fn release_path<'a, L: PinnedLink<'a>>(
     Some((link, Joined::new(link.target(), tail)))
 }
 
-/// The URL path that leads to `link`, which lies below the document root, or else below the context's root, to which
-/// the URL path `prefix` leads: what mod_rewrite makes of a file behind the link when it cuts off the root. All by the
-/// configured names. `None`: there is none, or the link is not below but at the root or above it.
+/// The URL path that leads to `link`, which lies below the document root, or else below the
+/// context's root, to which the URL path `prefix` leads: what mod_rewrite makes of a file behind
+/// the link when it cuts off the root. All by the configured names. `None`: there is none, or the
+/// link is not below but at the root or above it.
 #[must_use]
 pub fn url_of_link<'a>(
     link: &'a [u8],
@@ -132,8 +134,8 @@ fn by_resolved_root<'a, L>(request: &Translated<'a, L>) -> Option<Joined<'a>> {
     Some(Joined::new(request.document_root, tail))
 }
 
-/// The longest link over `name`. If it is longer than the name's directory the file may lie elsewhere than
-/// that directory does: then also what the name is in the release.
+/// The longest link over `name`. If it is longer than the name's directory the file may lie
+/// elsewhere than that directory does: then also what the name is in the release.
 fn longest_over<'a, L: PinnedLink<'a>>(
     name: Joined<'a>,
     links: impl Iterator<Item = L> + Clone,

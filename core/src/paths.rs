@@ -1,7 +1,7 @@
 //! Paths as bytes: what lies below a directory, and the path in a proxied request's name.
 
-/// The rest of `path` below the directory `dir`: empty, or from the slash on. `None`: `path` does not
-/// lie in `dir`. Only whole components count: `/srv/application` does not lie in `/srv/app`.
+/// The rest of `path` below the directory `dir`: empty, or from the slash on. `None`: `path` does
+/// not lie in `dir`. Only whole components count: `/srv/application` does not lie in `/srv/app`.
 #[must_use]
 pub fn strip_dir<'p>(path: &'p [u8], dir: &[u8]) -> Option<&'p [u8]> {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
@@ -23,8 +23,8 @@ pub fn longest_prefix<'p, 'i, T>(
         .min_by_key(|(_, tail)| tail.len())
 }
 
-/// Whether `path` may hold an empty, `.` or `..` component, which httpd removes. A name that begins with
-/// a dot counts too: each request asks, and this answer costs a few instructions.
+/// Whether `path` may hold an empty, `.` or `..` component, which httpd removes. A name that begins
+/// with a dot counts too: each request asks, and this answer costs a few instructions.
 #[must_use]
 pub fn may_need_canonicalization(path: &[u8]) -> bool {
     let next = path.iter().skip(1);

@@ -185,7 +185,8 @@ proptest! {
         prop_assert_eq!(found, applies, "{} {}", section, dir);
     }
 
-    /// Each directive takes what its description says, and else names itself, the value and what is allowed.
+    /// Each directive takes what its description says, and else names itself, the value and what is
+    /// allowed.
     #[test]
     fn a_directive_takes_what_it_says(
         value in prop_oneof![
@@ -382,8 +383,8 @@ fn regex() -> impl Strategy<Value = Regex> {
 proptest! {
     #![proptest_config(cases(2_000))]
 
-    /// A regex that matches what is below the link, and not the same below the target, is about the link: with `Auto`, what
-    /// it denies must not be lost.
+    /// A regex that matches what is below the link, and not the same below the target, is about the
+    /// link: with `Auto`, what it denies must not be lost.
     #[test]
     fn a_regex_that_only_the_links_name_matches_is_about_it(
         regex in regex(),

@@ -85,8 +85,8 @@ fn behind(path: &Names, link: &Pinned) -> Names {
 proptest! {
     #![proptest_config(cases(3000))]
 
-    /// A file is named by its parent's link, else by the resolved root, else by the link it lies under;
-    /// all that lies under a link changes over to what the link leads to.
+    /// A file is named by its parent's link, else by the resolved root, else by the link it lies
+    /// under; all that lies under a link changes over to what the link leads to.
     #[test]
     fn each_path_changes_over_once(
         filename in names(1..7),
@@ -98,7 +98,8 @@ proptest! {
         resolved in prop::option::of(names(0..4)),
     ) {
         let parent = (has_parent && !links.is_empty()).then(|| &links[parent.index(links.len())]);
-        // How the name by the link is made: the directory that the file name begins with, and the one in its place.
+        // How the name by the link is made: the directory that the file name begins with, and the
+        // one in its place.
         let renamed = parent.map(|link| (&link.target, &link.name))
             .filter(|(from, _)| filename.starts_with(from))
             .or_else(|| {

@@ -81,7 +81,8 @@ impl<'c> Node<'c> {
         successors(first, |node| unsafe { Self::from_raw(node.0.next) })
     }
 
-    /// A `<Directory>` or `<DirectoryMatch>` section's path without a slash at its end, or its regex.
+    /// A `<Directory>` or `<DirectoryMatch>` section's path without a slash at its end, or its
+    /// regex.
     pub(crate) fn section_name(self, pool: Pool<'_>) -> CString {
         let scratch = OwnPool::new(pool);
         if let Some(path) = self
@@ -97,7 +98,8 @@ impl<'c> Node<'c> {
         let mut args = text.as_ptr();
         let mut word = c"";
         for _ in 0..=at {
-            // SAFETY: `args` is a string, which outlives the loop. The words are copied into the pool.
+            // SAFETY: `args` is a string, which outlives the loop. The words are copied into the
+            // pool.
             word =
                 unsafe { CStr::from_ptr(raw::ap_getword_conf(scratch.pool().as_ptr(), &mut args)) };
         }
@@ -130,7 +132,8 @@ impl<'c> Node<'c> {
     }
 }
 
-/// Whether the text sets `handler` anywhere. For pre_config, when the configuration has been read as text.
+/// Whether the text sets `handler` anywhere. For pre_config, when the configuration has been read
+/// as text.
 pub(crate) fn sets_handler(handler: &CStr) -> bool {
     // SAFETY: httpd keeps the tree as long as the configuration, and thus to the end of this call.
     let root = unsafe { Node::level(raw::ap_conftree) };
@@ -194,7 +197,8 @@ impl<'c> Sources<'c> {
 /// Where a virtual host begins: file and line. (A file can be included twice.)
 type Definition = (CString, u32);
 
-/// The text of each server: the directives of a virtual host, or for the main server those outside of them.
+/// The text of each server: the directives of a virtual host, or for the main server those outside
+/// of them.
 pub(crate) fn server_texts<'c>(
     startup: &Startup,
     main: Server<'c>,

@@ -84,8 +84,8 @@ impl<'r> Request<'r> {
 
     pub(crate) fn set_file(self, file: &File<'r>) {
         let r = self.as_ptr();
-        // SAFETY: the request is alive, and so is the pool that the record names. As in httpd, the record's
-        // path is the file's name.
+        // SAFETY: the request is alive, and so is the pool that the record names. As in httpd, the
+        // record's path is the file's name.
         unsafe {
             (*r).finfo = file.raw;
             (*r).finfo.fname = (*r).filename;
@@ -102,9 +102,9 @@ impl<'r> Request<'r> {
         self.filename().is_some() && stat() == 0
     }
 
-    /// Asks for a component on the way, `path`, without following it. Where there is nothing, all but
-    /// the type of `file` stays as it was, as in httpd's own walk: what is said of a missing file is
-    /// said of the directory above it.
+    /// Asks for a component on the way, `path`, without following it. Where there is nothing, all
+    /// but the type of `file` stays as it was, as in httpd's own walk: what is said of a missing
+    /// file is said of the directory above it.
     ///
     /// # Errors
     /// APR's status, on Unix an errno.

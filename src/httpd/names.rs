@@ -6,7 +6,8 @@ use super::raw;
 use super::request::Request;
 use super::state;
 
-/// What an Alias or the like has set: the directory that it maps to, and the URL's beginning that leads there.
+/// What an Alias or the like has set: the directory that it maps to, and the URL's beginning that
+/// leads there.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'r> {
     pub(crate) prefix: Option<&'r CStr>,
@@ -34,7 +35,8 @@ impl<'r> Request<'r> {
 
     /// What an Alias or the like has set.
     pub(crate) fn context(self) -> Context<'r> {
-        // SAFETY: core's create_request hook has run; null or strings that live as long as the request.
+        // SAFETY: core's create_request hook has run; null or strings that live as long as the
+        // request.
         unsafe {
             let core = self.core();
             let text = |text: *const c_char| (!text.is_null()).then(|| CStr::from_ptr(text));
@@ -66,8 +68,8 @@ impl<'r> Request<'r> {
 
     /// The file that the request was mapped to.
     pub(crate) fn filename(self) -> Option<&'r CStr> {
-        // SAFETY: null or a string that lives as long as the request. What httpd changes in place is a
-        // copy of its own, and no hook of ours runs meanwhile.
+        // SAFETY: null or a string that lives as long as the request. What httpd changes in place
+        // is a copy of its own, and no hook of ours runs meanwhile.
         unsafe {
             let name = (*self.as_ptr()).filename;
             (!name.is_null()).then(|| CStr::from_ptr(name))

@@ -53,7 +53,8 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).request_time }
     }
 
-    /// The request that this one is an internal redirect of. For `Parent`, which hides that it can be written.
+    /// The request that this one is an internal redirect of. For `Parent`, which hides that it can
+    /// be written.
     pub(super) fn redirected_from(self) -> Option<Request<'r>> {
         // SAFETY: the request is alive; the requests that it came from live at least
         // as long, and are set up.

@@ -34,7 +34,8 @@ impl<'r> Request<'r> {
     pub(crate) fn replace_env(self, mut replace: impl FnMut(&'r CStr) -> Option<&'r CStr>) {
         let mut n = 0;
         while let Some(entry) = self.env_entry(n) {
-            // SAFETY: the entry is the table's; null, or a string that lives as long as the request.
+            // SAFETY: the entry is the table's; null, or a string that lives as long as the
+            // request.
             let value = unsafe {
                 let value = (*entry).val;
                 (!value.is_null()).then(|| CStr::from_ptr(value))
@@ -50,7 +51,8 @@ impl<'r> Request<'r> {
 
     /// The nth entry of the table of variables for scripts.
     fn env_entry(self, n: usize) -> Option<*mut raw::apr_table_entry_t> {
-        // SAFETY: the table is the request's, and an array of such entries (apr_tables.h, apr_table_elts).
+        // SAFETY: the table is the request's, and an array of such entries (apr_tables.h,
+        // apr_table_elts).
         unsafe {
             let entries = raw::apr_table_elts((*self.as_ptr()).subprocess_env);
             let entry = (*entries).elts.cast::<raw::apr_table_entry_t>();

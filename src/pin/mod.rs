@@ -18,7 +18,8 @@ pub(crate) use realdoc_core::docroot::NoAnswer;
 /// What we keep with the configuration of a directory.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Directory<'c> {
-    /// The link by whose name the directory was found. It is known only of what a request has merged.
+    /// The link by whose name the directory was found. It is known only of what a request has
+    /// merged.
     pub(crate) found_by: Option<&'c Link<'c>>,
 }
 
@@ -80,8 +81,8 @@ pub(crate) struct Pin<'r> {
 }
 
 impl<'r> Pin<'r> {
-    /// A pin for requests to `server`, without links yet. `pool` is that of the request from which all
-    /// others come.
+    /// A pin for requests to `server`, without links yet. `pool` is that of the request from which
+    /// all others come.
     pub(crate) fn new(pool: Pool<'r>, server: ServerId, site: &'r Site) -> Self {
         Pin {
             server,

@@ -41,8 +41,8 @@ impl<'r> Pin<'r> {
         });
     }
 
-    /// A pin for the same names as if the request started now, by a look at the file system. `is_lost`: the request
-    /// did not end at a regular file.
+    /// A pin for the same names as if the request started now, by a look at the file system.
+    /// `is_lost`: the request did not end at a regular file.
     pub(crate) fn renewed(&self, r: Request<'r>, is_lost: bool) -> Result<&'r Pin<'r>, NoAnswer> {
         let new = r.pool().put(Pin::new(r.pool(), self.server, self.site));
         for root in self.roots.iter() {

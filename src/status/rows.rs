@@ -67,8 +67,8 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
     rows
 }
 
-/// The links on a docroot's path that any process has seen so far, their releases and their counters. Only
-/// shared memory is read: a file system that hangs must not hold up the page.
+/// The links on a docroot's path that any process has seen so far, their releases and their
+/// counters. Only shared memory is read: a file system that hangs must not hold up the page.
 fn links(root: &Docroot, site: &Site) -> Vec<(CString, Option<CString>, Counts)> {
     let path = root.path().to_bytes();
     let ends = (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
