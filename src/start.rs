@@ -4,14 +4,16 @@
 use std::io;
 use std::sync::Arc;
 
+use realdoc_core::docroot::Policy;
+use realdoc_core::file_tests::tests_file;
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
 
 use crate::analysis::Analyzer;
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
-    Pool, RebasedSections, Server, Startup, auth_is_per_config, is_first_start, is_loaded,
-    is_preflight, log, retained_slice,
+    Node, Pool, RebasedSections, Server, ServerId, Startup, auth_is_per_config, is_first_start,
+    is_loaded, is_preflight, log, retained_slice, server_texts,
 };
 use crate::module::Realdoc;
 use crate::report::{StartReport, log_warning};
@@ -52,6 +54,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
             );
         },
     ));
+    let file_tests = servers_with_file_tests(startup, main);
     let log_once = log_once(startup);
     let mut analyzer = Analyzer::new(pool);
     let mut report = StartReport::default();
@@ -69,8 +72,9 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
                 log_warning(host.server, &warning);
             }
             let by_link = host.choice.by_link;
+            let tests_files = file_tests.contains(&server.id()) || file_tests.contains(&main.id());
             Site {
-                policy: settings.policy(),
+                policy: policy(&settings, by_link && tests_files),
                 table: own_table(&settings).unwrap_or(table),
                 log_once,
                 by_link,
@@ -91,6 +95,26 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
     for ((server, _), config) in servers.into_iter().zip(configs) {
         server.set_state::<Realdoc>(startup, config);
+    }
+}
+
+/// The servers whose rules may test files while a URL is translated.
+fn servers_with_file_tests(startup: &Startup, main: Server<'_>) -> Vec<ServerId> {
+    let tests_file = |node: &Node<'_>| tests_file(node.name().to_bytes(), node.args().to_bytes());
+    server_texts(startup, main)
+        .into_iter()
+        .filter(|(_, nodes)| nodes.iter().any(tests_file))
+        .map(|(server, _)| server.id())
+        .collect()
+}
+
+/// In Link mode a test during translation goes through the link: the pin, which is taken right after
+/// it, must not be older.
+fn policy(settings: &Settings, tests_files: bool) -> Policy {
+    let policy = settings.policy();
+    Policy {
+        check_every: if tests_files { 0 } else { policy.check_every },
+        ..policy
     }
 }
 

@@ -17,6 +17,7 @@
 //! - [`patterns`]: what regexes and wildcards in section names are about.
 //! - [`auto`]: what `RealdocSections Auto` chooses.
 //! - [`json`], [`shown`]: what a status page shows.
+//! - [`file_tests`]: directives that test files while a URL is translated.
 //! - [`log_once`]: log lines that the whole server writes once.
 //! - [`record`]: what the command `realdoc` keeps beside a link.
 //! - [`settings`]: the values of the directives.
@@ -33,6 +34,7 @@ pub mod counters;
 pub mod cursor;
 pub mod denials;
 pub mod docroot;
+pub mod file_tests;
 pub mod fs;
 pub mod json;
 pub mod log_once;
