@@ -108,8 +108,8 @@ fn servers_with_file_tests(startup: &Startup, main: Server<'_>) -> Vec<ServerId>
         .collect()
 }
 
-/// In Link mode a test during translation goes through the link: the pin, which is taken right after
-/// it, must not be older.
+/// In Link mode a test during translation goes through the link: the pin, which is taken right
+/// after it, must not be older.
 fn policy(settings: &Settings, tests_files: bool) -> Policy {
     let policy = settings.policy();
     Policy {

@@ -99,8 +99,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
     request_hooks! {
         /// httpd has read a request, or made an internal redirect.
         post_read_request => ap_hook_post_read_request, DECLINED;
-        /// httpd maps the URL to a file name.
-        translate_name => ap_hook_translate_name, DECLINED;
+        /// httpd maps the URL to a file name. A panic ends the request, as at map_to_storage.
+        translate_name => ap_hook_translate_name, SERVER_ERROR;
         /// httpd finds the configuration of the file's directory. A panic ends the request, which
         /// would go on with the wrong sections.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;

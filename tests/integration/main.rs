@@ -48,6 +48,7 @@ mod lifecycle;
 mod links;
 mod load;
 mod log;
+mod mapping;
 mod note;
 mod object;
 mod overtaken;

@@ -1,0 +1,330 @@
+//! URLs are mapped as by httpd without the module: no client, rule or other module can make a
+//! file's name be taken for another one's.
+
+use testbed::{Builder, Module, Mpm, Releases, Server};
+
+use crate::common::{ENV, variable};
+
+/// A virtual host with a site of its own, and what is asked of it.
+struct Site {
+    name: &'static str,
+    config: &'static str,
+    /// `{root}`: the server's directory.
+    urls: &'static [&'static str],
+}
+
+/// `{site}`: the directory of the site, `{link}`: its DocumentRoot.
+const SITES: [Site; 8] = [
+    Site {
+        name: "dots",
+        config: "
+            <Directory {site}>
+                Require all granted
+            </Directory>
+            RewriteCond %{QUERY_STRING} ^f=(.*)$
+            RewriteRule ^/get$ %{DOCUMENT_ROOT}/%1",
+        urls: &[
+            "/page.txt",
+            "/get?f=page.txt",
+            "/get?f=../../41/web/secret.txt",
+            "/get?f=../../releases/41/web/secret.txt",
+            "/get?f=../web/page.txt",
+            "/get?f=./private//secret.txt",
+        ],
+    },
+    Site {
+        name: "location",
+        config: "
+            <Directory {site}/current>
+                Require all granted
+            </Directory>
+            <Directory {site}/releases>
+                Require all denied
+            </Directory>
+            <Location /loc>
+                Alias {site}/releases/42/web/private/secret.txt
+            </Location>
+            <LocationMatch ^/release/(?<REST>.+)$>
+                Alias {site}/releases/%{env:MATCH_REST}
+            </LocationMatch>",
+        urls: &["/page.txt", "/loc", "/release/42/web/private/secret.txt"],
+    },
+    Site {
+        name: "spelling",
+        config: "
+            <Directory {site}>
+                Require all granted
+            </Directory>
+            <Directory {site}/releases>
+                Require all denied
+            </Directory>
+            <Directory {site}/current>
+                Require all granted
+            </Directory>
+            RewriteCond %{QUERY_STRING} ^r=(.+)$
+            RewriteRule ^/release$ {site}/releases/%1
+            RewriteCond %{QUERY_STRING} ^f=(.+)$
+            RewriteRule ^/f$ %1
+            RewriteRule ^/where$ http://localhost/?d=%{DOCUMENT_ROOT} [R,NE]",
+        urls: &[
+            "/release?r=42/web/private/secret.txt",
+            "/release?r=42/web/./private/secret.txt",
+            "/release?r=42/web/.//private/secret.txt",
+            "/release?r=42/./web/private/secret.txt",
+            "/f?f={site}/current/web/page.txt",
+            "/f?f={site}/releases/42/web/page.txt",
+            "/f?f={site}/releases/42/web/./page.txt",
+            "/where",
+        ],
+    },
+    Site {
+        name: "later",
+        config: "
+            <Directory {site}>
+                Require all granted
+            </Directory>
+            <Directory {site}/releases/43/web/private>
+                Require all denied
+            </Directory>
+            RewriteRule ^/release/([0-9]+)/(.*)$ {site}/releases/$1/web/$2",
+        urls: &[
+            "/private/secret.txt",
+            "/release/42/private/secret.txt",
+            "/release/43/private/secret.txt",
+        ],
+    },
+    Site {
+        name: "passed",
+        config: "
+            <Directory {site}>
+                Require all granted
+            </Directory>
+            <Location /private>
+                Require all denied
+            </Location>
+            MergeSlashes Off
+            RewriteRule ^/old/(.*)$ /$1 [PT]
+            RewriteCond %{QUERY_STRING} ^p=(.*)$
+            RewriteRule ^/q$ /%1 [PT]",
+        urls: &[
+            "/page.txt",
+            "/private/secret.txt",
+            "/old{link}/private/secret.txt",
+            "/old/{link}/private/secret.txt",
+            "/old{link}//private/secret.txt",
+            "/q?p={link}/private/secret.txt",
+            "/q?p=.{link}/private/secret.txt",
+            "/q?p=/{link}/./private/secret.txt",
+        ],
+    },
+    Site {
+        name: "proxy",
+        config: "
+            <Directory {site}>
+                Require all granted
+            </Directory>
+            RewriteRule ^/a/(.*\\.php)$ fcgi://127.0.0.1:9%{DOCUMENT_ROOT}/$1 [P]
+            ProxyPassMatch ^/b/(.*\\.php)$ fcgi://127.0.0.1:9{link}/$1
+            <Proxy fcgi://127.0.0.1:9{link}/private/*>
+                Require all denied
+            </Proxy>",
+        urls: &[
+            "/a/x.php",
+            "/a/private/x.php",
+            "/b/x.php",
+            "/b/private/x.php",
+        ],
+    },
+    Site {
+        name: "ahead",
+        config: "
+            <Directory {site}/releases>
+                Require all granted
+            </Directory>
+            <Directory {site}/current>
+                Require all granted
+            </Directory>
+            <Directory {link}/private>
+                Require all denied
+            </Directory>
+            RewriteCond %{LA-U:DOCUMENT_ROOT} ^(.+)$
+            RewriteRule ^/root/(.*)$ %1/$1 [UnsafePrefixStat]
+            RewriteCond %{LA-U:CONTEXT_DOCUMENT_ROOT} ^(.+)$
+            RewriteRule ^/context/(.*)$ %1/$1 [UnsafePrefixStat]
+            RewriteCond %{LA-F:REQUEST_FILENAME} ^(.+)$
+            RewriteRule ^/lf/(.*)$ %{DOCUMENT_ROOT}/$1
+            RewriteCond /private/secret.txt ^(.*)$
+            RewriteCond %{QUERY_STRING} =la
+            RewriteRule ^/private/ %{LA-U:REQUEST_FILENAME} [UnsafePrefixStat]
+            RewriteCond %{DOCUMENT_ROOT}/$1 -F
+            RewriteRule ^/file/(.*)$ %{DOCUMENT_ROOT}/$1
+            RewriteCond /$1 -U
+            RewriteRule ^/url/(.*)$ %{DOCUMENT_ROOT}/$1",
+        urls: &[
+            "/root/page.txt",
+            "/root/private/secret.txt",
+            "/context/private/secret.txt",
+            "/lf/private/secret.txt",
+            "/private/secret.txt",
+            "/private/secret.txt?la",
+            "/file/page.txt",
+            "/file/private/secret.txt",
+            "/url/page.txt",
+            "/url/private/secret.txt",
+        ],
+    },
+    Site {
+        name: "redirected",
+        config: "
+            <Directory {site}/releases>
+                Require all granted
+            </Directory>
+            <Directory {site}/current>
+                Require all granted
+            </Directory>
+            <Directory {link}/private>
+                Require all denied
+            </Directory>
+            SetEnv ROOT {link}
+            ErrorDocument 404 /error
+            RewriteCond %{ENV:REDIRECT_ROOT} ^(.+)$
+            RewriteRule ^/error$ %1/private/secret.txt [UnsafePrefixStat]",
+        urls: &["/page.txt", "/missing"],
+    },
+];
+
+/// A server to be, with the sites.
+fn prepare(mpm: Mpm, module: Option<Module>) -> (Builder, Vec<Releases>) {
+    let mut setup = Server::builder(mpm);
+    if let Some(module) = module {
+        setup = setup.module(module);
+    }
+    for module in ["alias", "proxy", "proxy_fcgi", "rewrite"] {
+        setup = setup.load(module);
+    }
+    for refusal in ["[authz_core:error]", "[proxy", "[rewrite:error]", "RD06: "] {
+        setup = setup.allow(refusal);
+    }
+    setup = setup
+        .children(1)
+        .root_section("Options FollowSymLinks\nAllowOverride None\nRequire all denied");
+    let mut sites = Vec::new();
+    for site in &SITES {
+        let releases = Releases::at(setup.root().join(site.name));
+        for release in ["41", "42", "43"] {
+            let files = [
+                ("web/page.txt", release),
+                ("web/private/secret.txt", release),
+            ];
+            releases.create(release, &files);
+        }
+        releases.put("releases/41/web/secret.txt", "SECRET");
+        releases.deploy("42");
+        let config = fill_in(site.config, &releases);
+        setup = setup.config(&format!(
+            "<VirtualHost *:{{port}}>\nServerName {}\nDocumentRoot {}/web\nRewriteEngine On\n\
+             {config}\n</VirtualHost>",
+            site.name,
+            releases.current().display()
+        ));
+        sites.push(releases);
+    }
+    (setup, sites)
+}
+
+fn fill_in(text: &str, releases: &Releases) -> String {
+    let link = releases.current().join("web");
+    text.replace("{site}", &releases.dir().display().to_string())
+        .replace("{link}", &link.display().to_string())
+}
+
+/// Status, Location and body of all answers.
+fn ask(server: &Server, sites: &[Releases]) -> Vec<String> {
+    let root = server.root().display().to_string();
+    let mut answers = Vec::new();
+    for (site, releases) in SITES.iter().zip(sites) {
+        for url in site.urls {
+            let filled = fill_in(url, releases);
+            let response = server.request("GET", &filled, &[("Host", site.name)]);
+            let location = response.header("location").unwrap_or_default();
+            let body = if response.status == 200 {
+                response.text()
+            } else {
+                String::new()
+            };
+            let answer = format!("{}{url}: {} {location} {body}", site.name, response.status);
+            answers.push(answer.replace(&root, ""));
+        }
+    }
+    answers
+}
+
+each_mpm!(names_are_those_that_httpd_makes);
+/// With sections that tell the link's name from the release's, before and after a flip.
+fn names_are_those_that_httpd_makes(mpm: Mpm) {
+    let [stock, module] = [None, Some(Module::On)].map(|module| {
+        let (setup, sites) = prepare(mpm, module);
+        let server = setup.start();
+        let mut answers = ask(&server, &sites);
+        sites.iter().for_each(|site| site.deploy("43"));
+        answers.extend(ask(&server, &sites));
+        server.stop();
+        answers
+    });
+    let refused = stock.iter().filter(|answer| answer.contains(": 403 "));
+    assert!(refused.count() > 20, "{stock:#?}");
+    assert_eq!(module, stock);
+}
+
+/// What the configuration sets to a path under the link names the release for scripts, also where
+/// their own name leads through no link.
+#[test]
+fn variables_name_the_release() {
+    let setup = Server::builder(Mpm::Event)
+        .module(Module::On)
+        .children(1)
+        .cgi()
+        .load("alias")
+        .load("rewrite")
+        .root_section("Options FollowSymLinks ExecCGI\nRequire all granted");
+    let site = Releases::at(setup.root().join("app"));
+    for release in ["42", "43"] {
+        site.create(release, &[("web/env.cgi", ENV)]);
+    }
+    site.deploy("42");
+    site.put("cgi-bin/env.cgi", ENV);
+    let server = setup
+        .config(
+            "DocumentRoot {root}/app/current/web
+            ScriptAlias /cgi-bin {root}/app/cgi-bin
+            SetEnv APP_ROOT {root}/app/current
+            SetEnv APP_PATH /usr/bin:{root}/app/current/bin:{root}/app/currently
+            SetEnv OTHER {root}/app/currently
+            RewriteEngine On
+            RewriteRule ^ - [E=RULE:%{DOCUMENT_ROOT}/lib]",
+        )
+        .start();
+    let root = server.root().display().to_string();
+    for release in ["42", "43"] {
+        site.deploy(release);
+        let release = format!("{root}/app/releases/{release}");
+        let response = server.get("/env.cgi");
+        assert_eq!(variable(&response, "APP_ROOT"), release);
+        assert_eq!(
+            variable(&response, "APP_PATH"),
+            format!("/usr/bin:{release}/bin:{root}/app/currently")
+        );
+        assert_eq!(
+            variable(&response, "OTHER"),
+            format!("{root}/app/currently")
+        );
+        assert_eq!(variable(&response, "RULE"), format!("{release}/web/lib"));
+        let response = server.get("/cgi-bin/env.cgi");
+        assert_eq!(variable(&response, "APP_ROOT"), release);
+        assert_eq!(
+            variable(&response, "DOCUMENT_ROOT"),
+            format!("{release}/web")
+        );
+    }
+    server.stop();
+}
