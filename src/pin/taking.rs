@@ -19,7 +19,7 @@ impl<'r> Pin<'r> {
     /// Pins the links that `path` leads through, if the request has not asked for them yet.
     pub(crate) fn pin_path(&self, r: Request<'r>, path: &[u8]) -> Result<(), NoAnswer> {
         for (n, root) in self.site.roots.iter().enumerate() {
-            if root.concerns(path) && !self.has_asked(Source::Site(n)) {
+            if root.concerns(path, &Files) && !self.has_asked(Source::Site(n)) {
                 self.pin_root(r, n, root, When::Due)?;
             }
         }

@@ -1,39 +1,58 @@
 //! Which names a docroot is asked for.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::fs::{Errno, Fs};
 use crate::paths::strip_dir;
-use crate::resolve::{Link, ResolveError};
+use crate::resolve::{Link, ResolveError, prefixes};
 
-/// How much of the docroot's path is the outermost directory that is, or may become, a symlink.
+/// How much of the docroot's path is the outermost directory that is, or may become, a symlink. 0:
+/// nobody has asked yet.
 pub(super) struct Concern(AtomicUsize);
 
 impl Concern {
-    /// That of a docroot that has not been resolved: its first component.
-    pub(super) fn unknown(path: &CStr) -> Self {
-        let path = path.to_bytes();
-        let end = path.iter().skip(1).position(|&byte| byte == b'/');
-        Concern(AtomicUsize::new(end.map_or(path.len(), |end| end + 1)))
+    pub(super) fn unknown() -> Self {
+        Concern(AtomicUsize::new(0))
     }
 
+    pub(super) fn is_known(&self) -> bool {
+        self.0.load(Relaxed) != 0
+    }
+
+    /// Whether `name` lies in that directory. As long as it is unknown: in the first component.
     pub(super) fn includes(&self, path: &CStr, name: &[u8]) -> bool {
-        let dir = path.to_bytes().get(..self.0.load(Relaxed));
+        let dir = match self.0.load(Relaxed) {
+            0 => prefixes(path.to_bytes()).next(),
+            len => path.to_bytes().get(..len),
+        };
         dir.is_some_and(|dir| strip_dir(name, dir).is_some())
+    }
+
+    /// Finds the outermost symlink, without following it: that might hang.
+    pub(super) fn find(&self, path: &CStr, fs: &impl Fs) {
+        let is_directory = |prefix: &&[u8]| {
+            let prefix = CString::new(*prefix).unwrap_or_default();
+            fs.read_link(&prefix, |_| ()) == Err(Errno::INVAL)
+        };
+        let outermost = prefixes(path.to_bytes()).find(|prefix| !is_directory(prefix));
+        self.note(outermost.unwrap_or(path.to_bytes()));
     }
 
     /// The docroot has been resolved.
     pub(super) fn note_links(&self, path: &CStr, links: &[Link]) {
-        let outermost = links.first().map(|link| link.path.count_bytes());
-        self.0
-            .store(outermost.unwrap_or(path.count_bytes()), Relaxed);
+        self.note(links.first().map_or(path, |link| &link.path).to_bytes());
     }
 
     /// It has never been resolved, and is not now: from where that ended on.
     pub(super) fn note_failure(&self, path: &CStr, error: &ResolveError) {
         let at = error.link.as_deref().unwrap_or(&error.path).to_bytes();
         if strip_dir(path.to_bytes(), at).is_some() {
-            self.0.store(at.len(), Relaxed);
+            self.note(at);
         }
+    }
+
+    fn note(&self, prefix: &[u8]) {
+        self.0.store(prefix.len(), Relaxed);
     }
 }

@@ -7,6 +7,8 @@ use super::failure::Failure;
 use super::time::NEVER;
 use super::turn::Turn;
 use crate::Micros;
+use crate::fs::Fs;
+use crate::paths::strip_dir;
 use crate::resolve::Mode;
 use crate::switch::Snapshot;
 use crate::sync::{AtomicI64, Published};
@@ -35,7 +37,7 @@ impl Docroot {
     #[must_use]
     pub fn new(path: CString, mode: Mode) -> Self {
         Docroot {
-            concern: Concern::unknown(&path),
+            concern: Concern::unknown(),
             path,
             mode,
             latest: Published::empty(),
@@ -59,11 +61,22 @@ impl Docroot {
         &self.mode
     }
 
-    /// Whether a file or directory may lie behind a symlink on the docroot's path: below any
-    /// that it had when it was last resolved, below the docroot, or, before it was first
-    /// resolved, anywhere below the first component.
+    /// Whether the file or directory `name` may lie behind a symlink on the docroot's path: below
+    /// any that it had when it was last resolved, or below the docroot. The first such question in
+    /// a process asks the file system which component is a symlink, but not where that leads.
     #[must_use]
-    pub fn concerns(&self, name: &[u8]) -> bool {
-        self.concern.includes(&self.path, name)
+    pub fn concerns(&self, name: &[u8], fs: &impl Fs) -> bool {
+        let includes = || self.concern.includes(&self.path, name);
+        if self.concern.is_known() || !includes() {
+            return includes();
+        }
+        if strip_dir(name, self.path.to_bytes()).is_some() {
+            // It is resolved next.
+            return true;
+        }
+        if let Some(_asking) = self.turn.try_begin() {
+            self.concern.find(&self.path, fs);
+        }
+        includes()
     }
 }

@@ -16,6 +16,7 @@ use crate::fs::{Errno, Fs};
 pub use chain::chain;
 pub use error::{ResolveError, strerror};
 pub use types::{Link, Mode, Resolved};
+pub(crate) use walk::prefixes;
 use walk::{Walk, c_string, components};
 
 /// Resolves `docroot`, an absolute path, in `mode`.

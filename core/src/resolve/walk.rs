@@ -156,6 +156,11 @@ pub(super) fn components(path: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
+/// The beginnings of `path` that end with one of its names, shortest first.
+pub(crate) fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    components(path).map(|(_, prefix)| prefix)
+}
+
 /// `bytes` with the NUL that a system call wants.
 pub(super) fn c_string(bytes: &[u8]) -> CString {
     CString::new(bytes).expect(NO_NUL)

@@ -1,5 +1,6 @@
 //! A docroot below a link that the request has pinned already, and which names ask for it.
 
+use realdoc_core::fs::Errno;
 use realdoc_core::table::LinkTable;
 
 use crate::process::{CURRENT, Process, T, site};
@@ -47,9 +48,15 @@ fn a_docroot_concerns_what_lies_below_a_symlink_on_its_path() {
     let fs = site();
     fs.link("/www", "/srv");
     let mut process = Process::new(&fs, LinkTable::private(8), "/srv/current/web");
-    // Nobody knows yet which component is a symlink.
-    assert!(process.docroot.concerns(b"/srv/other/x"));
-    assert!(!process.docroot.concerns(b"/data/x"));
+    fs.calls();
+    assert!(!process.docroot.concerns(b"/data/x", &fs));
+    assert!(process.docroot.concerns(b"/srv/current/web/x", &fs));
+    assert_eq!(fs.calls(), 0);
+    // Which component is a symlink it finds without following that.
+    fs.fail("/srv/current", Some(Errno::IO));
+    assert!(!process.docroot.concerns(b"/srv/other/x", &fs));
+    assert_eq!(fs.calls(), 2);
+    fs.fail("/srv/current", None);
     process.request(T);
     for (name, concerns) in [
         ("/srv/current/web/x", true),
@@ -60,7 +67,7 @@ fn a_docroot_concerns_what_lies_below_a_symlink_on_its_path() {
         ("/srv", false),
     ] {
         assert_eq!(
-            process.docroot.concerns(name.as_bytes()),
+            process.docroot.concerns(name.as_bytes(), &fs),
             concerns,
             "{name}"
         );
@@ -68,18 +75,18 @@ fn a_docroot_concerns_what_lies_below_a_symlink_on_its_path() {
 
     let mut outer = Process::new(&fs, LinkTable::private(8), "/www/current/web");
     outer.request(T);
-    assert!(outer.docroot.concerns(b"/www/x"));
+    assert!(outer.docroot.concerns(b"/www/x", &fs));
 
     let mut plain = Process::new(&fs, LinkTable::private(8), "/srv/releases/1/web");
     plain.request(T);
     assert!(
-        plain.docroot.concerns(b"/srv/releases/1/web/x"),
+        plain.docroot.concerns(b"/srv/releases/1/web/x", &fs),
         "it may become one"
     );
-    assert!(!plain.docroot.concerns(b"/srv/releases/1/x"));
+    assert!(!plain.docroot.concerns(b"/srv/releases/1/x", &fs));
 
     let mut absent = Process::new(&fs, LinkTable::private(8), "/srv/absent/web");
     absent.request(T);
-    assert!(absent.docroot.concerns(b"/srv/absent/x"));
-    assert!(!absent.docroot.concerns(b"/srv/current/x"));
+    assert!(absent.docroot.concerns(b"/srv/absent/x", &fs));
+    assert!(!absent.docroot.concerns(b"/srv/current/x", &fs));
 }
