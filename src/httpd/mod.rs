@@ -21,6 +21,7 @@ mod order;
 mod panic;
 mod parent;
 mod path;
+mod path_bound;
 mod pool;
 mod pool_list;
 #[allow(
