@@ -9,6 +9,11 @@ use crate::sync::{Condvar, Mutex, wait_until};
 /// How long a thread waits for another that asks.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often and how long it then waits once more. If the machine was busy or stood still, the
+/// thread that asks goes on meanwhile: that is not a hang.
+const CHANCES: u32 = 5;
+const CHANCE: Duration = Duration::from_millis(100);
+
 /// How often hangs are logged, at most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
 
@@ -23,6 +28,8 @@ struct State<T> {
     memory: Option<T>,
     /// When the others stop waiting for the thread that asks, if one waits already.
     deadline: Option<Instant>,
+    /// A thread has waited in vain for the one that asks.
+    hangs: bool,
     hang_logged_at: Option<Instant>,
     /// A hang was logged, and its end was not.
     hang_is_logged: bool,
@@ -40,6 +47,7 @@ impl<T: Copy> Turn<T> {
             state: Mutex::new(State {
                 memory: Some(memory),
                 deadline: None,
+                hangs: false,
                 hang_logged_at: None,
                 hang_is_logged: false,
             }),
@@ -63,23 +71,32 @@ impl<T: Copy> Turn<T> {
         }
         // Also in all, if others come first.
         let own_deadline = Instant::now() + PATIENCE;
+        let mut chances = CHANCES;
         let mut state = self.state.lock();
         loop {
             if let Some(memory) = state.memory.take() {
                 return Ok(Asking { turn: self, memory });
             }
+            let now = Instant::now();
             let deadline = *state.deadline.get_or_insert(own_deadline);
             let deadline = deadline.min(own_deadline);
-            if deadline <= Instant::now() {
+            if deadline > now {
+                state = wait_until(&self.ended, state, deadline);
+                continue;
+            }
+            if state.hangs || chances == 0 {
                 return Err(state.give_up());
             }
-            state = wait_until(&self.ended, state, deadline);
+            state = wait_until(&self.ended, state, now + CHANCE);
+            // If it was woken, a thread has come back.
+            chances -= u32::from(now.elapsed() >= CHANCE);
         }
     }
 }
 
 impl<T> State<T> {
     fn give_up(&mut self) -> Hangs {
+        self.hangs = true;
         let now = Instant::now();
         let is_old = |at: Instant| now.duration_since(at) >= LOG_EVERY;
         let is_news = self.hang_logged_at.is_none_or(is_old);
@@ -101,7 +118,9 @@ impl<T: Copy> Asking<'_, T> {
     /// What is asked now takes long, so the others count from now. (For a short question
     /// the clock is not read: they count from when the first of them begins to wait.)
     pub(super) fn start_clock(&self) {
-        self.turn.state.lock().deadline = Some(Instant::now() + PATIENCE);
+        let mut state = self.turn.state.lock();
+        state.deadline = Some(Instant::now() + PATIENCE);
+        state.hangs = false;
     }
 
     /// Whether a hang was logged since the last time.
@@ -115,6 +134,7 @@ impl<T: Copy> Drop for Asking<'_, T> {
         let mut state = self.turn.state.lock();
         state.memory = Some(self.memory);
         state.deadline = None;
+        state.hangs = false;
         drop(state);
         self.turn.ended.notify_all();
     }
