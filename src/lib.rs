@@ -78,10 +78,6 @@ impl Module for Realdoc {
         hooks.map_to_storage(mapping::map_to_release, Order::REALLY_FIRST);
         // In the place of core's own walk.
         hooks.map_to_storage(healing::directory_walk, Order::BEFORE_CORE);
-        // Around mod_rewrite's rules for directories.
-        const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
-        hooks.fixups(rewriting::set_context, Order::FIRST.before(REWRITE));
-        hooks.fixups(rewriting::restore_context, Order::FIRST.after(REWRITE));
         // When all that the configuration sets is set.
         hooks.fixups(environment::name_release, Order::REALLY_LAST);
 
@@ -118,6 +114,12 @@ impl ModuleState for Realdoc {
 
 /// Registers the hooks that depend on the configuration, or on what other modules are loaded.
 fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
+    if httpd::is_loaded(c"mod_rewrite.c") {
+        // Around its rules for directories.
+        const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
+        hooks.fixups(rewriting::set_context, Order::FIRST.before(REWRITE));
+        hooks.fixups(rewriting::restore_context, Order::FIRST.after(REWRITE));
+    }
     // When mod_proxy has found its worker by the name that the configuration gives.
     hooks.proxy_pre_request(proxy::rewrite_fcgi_path);
     if httpd::sets_handler(status::HANDLER) {
