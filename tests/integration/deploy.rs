@@ -9,9 +9,20 @@ use testbed::{Builder, Module, Mpm, Releases, Server};
 use crate::common::command;
 use crate::traffic::{Answer, Traffic};
 
-/// A site that is deployed by the command, with releases whose page is their name, twice.
-fn site(setup: &Builder) -> Releases {
-    Releases::at(setup.root().join("app"))
+/// A site that the command has deployed once, with a release whose page is its name, twice.
+/// `None`: the tests run as root, and others can exchange the directory for temporary files.
+fn site(setup: &Builder, release: &str) -> Option<Releases> {
+    let site = Releases::at(setup.root().join("app"));
+    create(&site, release);
+    let paths = [&*site.current(), &site.release(release)];
+    let output = run(&["deploy", "--create"], &paths);
+    let refused = String::from_utf8_lossy(&output.stderr).contains("not safe for root");
+    if refused {
+        eprintln!("left out: {output:?}");
+        return None;
+    }
+    assert!(output.status.success(), "{output:?}");
+    Some(site)
 }
 
 fn create(site: &Releases, release: &str) {
@@ -53,9 +64,9 @@ fn under_load() {
     const GRACE: &str = "2";
 
     let setup = Server::builder(Mpm::Event);
-    let site = site(&setup);
-    create(&site, "0");
-    deploy(&site, "0", &["--create"]);
+    let Some(site) = site(&setup, "0") else {
+        return;
+    };
     let server = serve(setup);
     let traffic = Traffic::start(server.on(1), CLIENTS, "/page.shtml");
     let mut deployed = 0;
@@ -96,11 +107,10 @@ fn under_load() {
 #[test]
 fn what_the_server_serves() {
     let setup = Server::builder(Mpm::Event);
-    let site = site(&setup);
-    for release in ["42", "43"] {
-        create(&site, release);
-    }
-    deploy(&site, "42", &["--create"]);
+    let Some(site) = site(&setup, "42") else {
+        return;
+    };
+    create(&site, "43");
     let server = serve(setup);
     let url = format!("http://127.0.0.1:{}/server-status", server.port(1));
     let current = site.current();

@@ -61,9 +61,11 @@ impl Site {
 
     /// In a directory of this name, without a link.
     pub(crate) fn bare(name: &str, releases: &[&str]) -> Self {
-        let temporary = TempDir::new().expect("a temporary directory");
+        // Whatever it is where the tests run: for this process and those that it starts.
+        rustix::process::umask(0o022.into());
+        let temporary = TempDir::new_in(steady_dir()).expect("a temporary directory");
         let open = Permissions::from_mode(0o755);
-        fs::set_permissions(temporary.path(), open.clone()).expect("it was made");
+        fs::set_permissions(temporary.path(), open).expect("it was made");
         let dir = temporary
             .path()
             .canonicalize()
@@ -71,10 +73,6 @@ impl Site {
             .join(name);
         let site = Self { temporary, dir };
         fs::create_dir_all(site.path("releases")).expect("a new directory");
-        // Whatever the umask.
-        for dir in ["", "releases"] {
-            fs::set_permissions(site.path(dir), open.clone()).expect("it was made");
-        }
         for release in releases {
             site.create(release);
         }
@@ -176,6 +174,23 @@ impl Site {
             "{when}: {left:?}"
         );
     }
+}
+
+/// A directory for temporary ones that root can trust: nobody else can exchange what is in it,
+/// and everybody can enter it. `/tmp` is one, unless a container has it without its sticky bit.
+fn steady_dir() -> PathBuf {
+    let is_steady = |dir: &PathBuf| {
+        let Ok(dir) = dir.canonicalize() else {
+            return false;
+        };
+        dir.ancestors().all(|dir| {
+            let mode = fs::metadata(dir).map_or(0, |stat| stat.mode());
+            mode & 0o001 != 0 && (mode & 0o022 == 0 || mode & 0o1000 != 0)
+        })
+    };
+    let candidates = [std::env::temp_dir(), "/var/tmp".into(), "/dev/shm".into()];
+    let steady = candidates.iter().find(|dir| is_steady(dir));
+    steady.unwrap_or(&candidates[0]).clone()
 }
 
 #[track_caller]
