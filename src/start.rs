@@ -37,8 +37,8 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     if is_loaded(c"mpm_itk.c") {
         log!(
             main,
-            Warn,
-            "RD09: mod_realdoc has not been tried with mpm-itk: use prefork, worker or event, or Realdoc Off"
+            Info,
+            "RD09: with mpm-itk each connection has a process of its own, so RealdocGrace has no effect"
         );
     }
     let rebased = Arc::new(RebasedSections::find(

@@ -255,16 +255,18 @@ fn the_example_configuration_is_accepted() {
     }
 }
 
-/// A warning at start, once, where mpm-itk is loaded: here a module of its name.
+/// A line at start, once, where mpm-itk is loaded: here a module of its name.
 #[test]
-fn mpm_itk_is_warned_of() {
+fn mpm_itk_is_logged() {
     let source = "#include \"httpd.h\"\n#include \"http_config.h\"\n\
         module AP_MODULE_DECLARE_DATA mpm_itk_module = { STANDARD20_MODULE_STUFF };\n";
     let module = build_module("mpm_itk", source);
     let server = Server::builder(Mpm::Prefork)
         .module(Module::On)
-        .config(&format!("LoadModule mpm_itk_module {}", module.display()))
-        .allow("RD09:")
+        .config(&format!(
+            "LoadModule mpm_itk_module {}\nLogLevel realdoc:info",
+            module.display()
+        ))
         .start();
     assert_eq!(server.log_count("RD09"), 1);
     server.stop();
