@@ -155,9 +155,9 @@ fn while_it_hangs(
 /// Many requests, each of which would take a second if it waited.
 fn many(ask: impl Fn()) {
     let began = Instant::now();
-    (0..30).for_each(|_| ask());
+    (0..300).for_each(|_| ask());
     assert!(
-        began.elapsed() < Duration::from_secs(20),
+        began.elapsed() < Duration::from_secs(120),
         "{:?}",
         began.elapsed()
     );
