@@ -225,7 +225,8 @@ fn a_row_for_each_link() {
     let host = |name: &str, config: &str| {
         format!("<VirtualHost *:{{port}}>\nServerName {name}\n{config}\n</VirtualHost>\n")
     };
-    let other = "DocumentRoot {root}/other/live\nRealdocLink {root}/shared";
+    let other =
+        "DocumentRoot {root}/other/live\nRealdocLink {root}/shared\nAlias /shared {root}/shared";
     let config = [
         host("status", "DocumentRoot {root}/htdocs"),
         host("one", WEB),
@@ -240,12 +241,13 @@ fn a_row_for_each_link() {
     fs::create_dir_all(root.join("other/a")).expect("it can be made");
     std::os::unix::fs::symlink("a", root.join("other/live")).expect("it can be made");
     std::os::unix::fs::symlink("app", root.join("shared")).expect("it can be made");
-    let server = setup.start();
+    let server = setup.load("alias").start();
     // What no request has led through is not known.
     assert_eq!(auto(&server), [""; 0]);
     for host in ["one", "two", "off", "other", "readlink"] {
         server.request("GET", "/", &[("Host", host)]);
     }
+    server.request("GET", "/shared/none", &[("Host", "other")]);
     let lines = auto(&server);
     let of = |name: &str| {
         let rows = 0..lines.iter().filter(|line| line.contains("]Link: ")).count();
