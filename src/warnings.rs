@@ -1,7 +1,7 @@
 //! What a configuration says that does not work as it did without the module, and that only its
 //! text shows: denials by mod_rewrite that name the link, and WebDAV under a link.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -50,11 +50,11 @@ pub(crate) struct Finder<'s, 'c> {
     startup: &'s Startup,
     pool: Pool<'c>,
     /// The sections of each server that hold rewrite rules.
-    rules: Vec<(ServerId, Node<'c>)>,
+    rules: HashMap<ServerId, Vec<Node<'c>>>,
     /// Each `Dav` directive that is not off, and where it holds.
-    dav: Vec<(ServerId, Node<'c>, Place)>,
+    dav: HashMap<ServerId, Vec<(Node<'c>, Place)>>,
     /// Each server's `VirtualDocumentRoot`.
-    virtual_roots: Vec<(ServerId, CString)>,
+    virtual_roots: HashMap<ServerId, CString>,
     main: ServerId,
     found: HashSet<(CString, u32)>,
 }
@@ -77,9 +77,9 @@ impl<'s, 'c> Finder<'s, 'c> {
         let mut finder = Finder {
             startup,
             pool,
-            rules: Vec::new(),
-            dav: Vec::new(),
-            virtual_roots: Vec::new(),
+            rules: HashMap::new(),
+            dav: HashMap::new(),
+            virtual_roots: HashMap::new(),
             main: main.id(),
             found: HashSet::new(),
         };
@@ -98,18 +98,19 @@ impl<'s, 'c> Finder<'s, 'c> {
             let mut has_rules = false;
             node.visit(&mut |node| has_rules |= node.name() == c"RewriteRule");
             if has_rules {
-                self.rules.push((server, node));
+                self.rules.entry(server).or_default().push(node);
             }
             inner = Some(Place::Directory(node.section_name(self.pool)));
         } else if node.name() == c"<Location" {
             inner = Some(Place::Location(first_word(node)));
         } else if VIRTUAL_ROOTS.contains(&node.name()) {
-            self.virtual_roots.push((server, first_word(node)));
+            self.virtual_roots.insert(server, first_word(node));
         } else if node.name() == c"DAV" {
             let value = first_word(node);
             let is_off = ["off", "none"].iter().any(|word| is_word(&value, word));
             if !is_off {
-                self.dav.push((server, node, place.clone()));
+                let dav = self.dav.entry(server).or_default();
+                dav.push((node, place.clone()));
             }
         }
         for child in node.children() {
@@ -120,10 +121,7 @@ impl<'s, 'c> Finder<'s, 'c> {
     /// What mod_vhost_alias makes the document root of `server` of. A virtual host without a
     /// directive has that of the main server.
     pub(crate) fn virtual_root(&self, server: Server<'_>) -> Option<CString> {
-        let of = |server| {
-            let mut roots = self.virtual_roots.iter().rev();
-            roots.find(|(id, _)| *id == server).map(|(_, root)| root)
-        };
+        let of = |server| self.virtual_roots.get(&server);
         let root = of(server.id()).or_else(|| of(self.main))?;
         Some(root.clone()).filter(|root| !is_word(root, "none"))
     }
@@ -131,11 +129,12 @@ impl<'s, 'c> Finder<'s, 'c> {
     /// What to warn of for `host`.
     pub(crate) fn find(&mut self, host: &HostAnalysis<'c>) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        let is_for_host = |server: ServerId| server == host.server.id() || server == self.main;
-        let rules = self.rules.iter().filter(|(server, _)| is_for_host(*server));
-        let rules: Vec<_> = rules.map(|(_, section)| *section).collect();
-        let dav = self.dav.iter().filter(|(server, ..)| is_for_host(*server));
-        let dav: Vec<_> = dav.map(|(_, node, place)| (*node, place.clone())).collect();
+        let mut servers = vec![self.main, host.server.id()];
+        servers.dedup();
+        let rules = servers.iter().filter_map(|server| self.rules.get(server));
+        let rules: Vec<_> = rules.flatten().copied().collect();
+        let dav = servers.iter().filter_map(|server| self.dav.get(server));
+        let dav: Vec<_> = dav.flatten().cloned().collect();
         if rules.is_empty() && dav.is_empty() {
             return warnings;
         }

@@ -19,7 +19,7 @@ pub(crate) struct Server<'s> {
 }
 
 /// Tells servers apart while they live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ServerId(*const raw::server_rec);
 
 // SAFETY: the pointer is compared and never followed.
