@@ -33,7 +33,6 @@ fn places(module: Module, links: &str) -> [String; 3] {
         .config("DocumentRoot {root}/app/current/web\nAlias /media {root}/media/current")
         .config("AddOutputFilter INCLUDES .shtml")
         .config(links)
-        .allow("/nowhere/link")
         .start();
     let endpoint = server.on(1);
     let answer = gate.hold(
@@ -47,12 +46,8 @@ fn places(module: Module, links: &str) -> [String; 3] {
         },
     );
     let mut lines = answer.lines().map(str::to_owned);
-    assert_eq!(lines.next().as_deref(), Some("42"), "{answer}");
+    assert_eq!(lines.next().as_deref(), Some("A 42"), "{answer}");
     let places = std::array::from_fn(|_| lines.next().expect("a line for each"));
-    if module == Module::On && links.contains("/nowhere/link") {
-        let line = format!("RD12: {}/nowhere/link ", server.root().display());
-        assert!(server.log_count(&line) > 0, "{}", server.error_log());
-    }
     server.stop();
     places
 }
@@ -63,7 +58,9 @@ fn sites(setup: &Builder, urls: &[&str], gate: &Gate) -> (Releases, Releases) {
         .iter()
         .map(|url| format!("<!--#include virtual=\"{url}\" -->\n"))
         .collect();
-    let page = format!("<!--#include virtual=\"/gate.cgi\" -->\n{includes}");
+    // A link is pinned when the first name leads through it.
+    let media = "<!--#include virtual=\"/media/part.txt\" -->";
+    let page = format!("{media} <!--#include virtual=\"/gate.cgi\" -->\n{includes}");
     for (release, assets) in [("42", "1"), ("43", "3")] {
         let gate = prints(&format!("{}; printf {release}", gate.command()));
         let files = [
@@ -107,7 +104,7 @@ fn named_links_are_pinned() {
         (format!("{MEDIA}/ {ASSETS}/"), ["42", "1", "A"]),
         // A name that has much in common with the link's.
         (format!("{MEDIA}2"), ["42", "2", "B"]),
-        // A broken one disturbs neither the docroot nor the others.
+        // One that is not there disturbs neither the docroot nor the others.
         (format!("{{root}}/nowhere/link {MEDIA}"), ["42", "2", "A"]),
     ] {
         let config = format!("RealdocLink {links}");
