@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use realdoc_core::docroot::Policy;
+use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::file_tests::tests_file;
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
@@ -82,7 +82,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
                 owners_must_match: host.owners_must_match(),
                 auth_is_per_config,
                 rebased: Arc::clone(&rebased),
-                roots: std::iter::once(host.docroot).chain(host.further).collect(),
+                roots: roots(host.docroot, host.further),
             }
         });
         ServerConfig {
@@ -96,6 +96,14 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     for ((server, _), config) in servers.into_iter().zip(configs) {
         server.set_state::<Realdoc>(startup, config);
     }
+}
+
+/// The document root, then the further links, each before those that lead through it: they are
+/// pinned in this order.
+fn roots(docroot: Arc<Docroot>, mut further: Vec<Arc<Docroot>>) -> Vec<Arc<Docroot>> {
+    further.sort_by_key(|link| link.path().count_bytes());
+    further.insert(0, docroot);
+    further
 }
 
 /// The servers whose rules may test files while a URL is translated.

@@ -12,7 +12,7 @@ use super::events::log_event;
 use super::{Pin, PinnedRoot, Source};
 #[cfg(feature = "test-hooks")]
 use crate::faults::HangingFs as Files;
-use crate::httpd::{Pool, Request};
+use crate::httpd::{Pool, PoolVec, Request};
 use crate::link::Link;
 
 impl<'r> Pin<'r> {
@@ -45,8 +45,13 @@ impl<'r> Pin<'r> {
     /// `is_lost`: the request did not end at a regular file.
     pub(crate) fn renewed(&self, r: Request<'r>, is_lost: bool) -> Result<&'r Pin<'r>, NoAnswer> {
         let new = r.pool().put(Pin::new(r.pool(), self.server, self.site));
+        let mut sources = PoolVec::new(r.pool(), 4);
         for root in self.roots.iter() {
-            match root.source {
+            sources.push(root.source);
+        }
+        // In the order in which this pin has them: what leads through a link stays in its release.
+        for &source in sources.finish().iter().rev() {
+            match source {
                 Source::Request(path) => new.pin_request_root(path),
                 Source::Site(n) => {
                     new.pin_root(r, n, &self.site.roots[n], When::Now { is_lost })?;

@@ -228,6 +228,39 @@ fn each_link_on_the_docroots_path_is_pinned() {
     assert_eq!(answers(Module::On), [stays; 3]);
 }
 
+/// A link in a release that the next one lacks. It is broken, the link above it is not: requests
+/// that ask for both are in the new release, also when they look again for a file.
+#[test]
+fn a_link_that_a_new_release_lacks_holds_back_no_other() {
+    let assets = "{root}/app/current/assets";
+    let below_link = format!("DocumentRoot {{root}}/app/current\nRealdocLink {assets}");
+    let above_link =
+        format!("DocumentRoot {{root}}/app\nRealdocLink {assets} {{root}}/app/current");
+    for (config, url) in [(below_link, ""), (above_link, "/current")] {
+        let setup = Server::builder(Mpm::Event).module(Module::On).children(1);
+        let app = Releases::at(setup.root().join("app"));
+        let files = [("part.txt", "42"), ("old.txt", "42"), ("1/a.txt", "1")];
+        app.create("42", &files);
+        app.create("43", &[("part.txt", "43")]);
+        app.flip("releases/42/assets", "1");
+        app.deploy("42");
+        let server = setup
+            .root_section(ROOT_SECTION)
+            .config(&config)
+            .allow("/app/current/assets")
+            .start();
+        let get = |file: &str| server.get(&format!("{url}/{file}"));
+        assert_eq!(get("assets/a.txt").text(), "1", "{config}");
+
+        app.deploy("43");
+        assert_eq!(get("part.txt").text(), "43", "{config}");
+        for file in ["old.txt", "new.txt"] {
+            assert_eq!(get(file).status, 404, "{config}: {file}");
+        }
+        server.stop();
+    }
+}
+
 /// A disk with a site whose releases have a link `web -> public`, and a directory beside it.
 fn three_links(setup: &Builder, disk: &str, urls: &[&str], gate: &Gate) {
     let site = Releases::at(setup.root().join(disk).join("app"));
