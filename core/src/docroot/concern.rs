@@ -20,6 +20,14 @@ impl Concern {
         self.0.load(Relaxed) != 0
     }
 
+    /// Whether `name` does not lie in that directory, seen by a byte: it has no component that ends
+    /// there. A request asks this for each RealdocLink.
+    #[inline]
+    pub(super) fn excludes(&self, name: &[u8]) -> bool {
+        let len = self.0.load(Relaxed);
+        len > 1 && name.get(len).is_some_and(|&byte| byte != b'/')
+    }
+
     /// Whether `name` lies in that directory. As long as it is unknown: in the first component.
     pub(super) fn includes(&self, path: &CStr, name: &[u8]) -> bool {
         let dir = match self.0.load(Relaxed) {
