@@ -40,6 +40,7 @@ mod exchange;
 mod fastcgi;
 mod faults;
 mod files;
+mod hangs;
 mod healing;
 mod hostile;
 mod hosts;
