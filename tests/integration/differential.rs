@@ -51,7 +51,7 @@ const MODULES: [&str; 16] = [
 
 /// What is logged at warning or worse when something is refused, and by the module for sections of
 /// the target's name.
-const REFUSALS: [&str; 18] = [
+const REFUSALS: [&str; 19] = [
     "[access_compat:error]",
     "[auth_basic:error]",
     "[authz_core:error]",
@@ -70,6 +70,7 @@ const REFUSALS: [&str; 18] = [
     "not found or unable to stat",
     "RD06:",
     "RD20:",
+    "RD27:",
 ];
 
 /// How often stock httpd has to answer so by the links' names, or the requests do not show what
