@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use crate::httpd::{Answer, Request};
+use crate::httpd::{Answer, Options, Request};
 use crate::pin::Pin;
 use crate::rewriting::is_redirect;
 use crate::state::RequestState;
@@ -12,7 +12,9 @@ use crate::state::RequestState;
 pub(crate) fn name_release(r: Request<'_>) -> Answer {
     if let Some((state, pin)) = RequestState::with_pin(r) {
         let is_local = |name: &CStr| name.to_bytes().starts_with(b"/");
-        if r.handler().is_some() && r.filename().is_some_and(is_local) {
+        // A page with server-side includes may have a filter and no handler.
+        let may_run = r.handler().is_some() || Options::of(r.dir_config()).has_includes();
+        if may_run && r.filename().is_some_and(is_local) {
             name_release_for_script(r, state, pin);
         } else if pin.has_links() && !is_redirect(r) {
             replace_values(r, pin);

@@ -110,13 +110,6 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
     let Some(path) = canonicalize(r, filename) else {
         return Ok(());
     };
-    // Scripts are told the document root wherever their files lie. Without an answer such a request
-    // goes on by the link's name. Whether its own file can do without one is asked next.
-    if let Some(root) = state.roots.document.get() {
-        match pin.pin_path(r, root.to_bytes()) {
-            Ok(()) | Err(NoAnswer) => {}
-        }
-    }
     pin.pin_path(r, path.to_bytes())?;
     let resolved_root = state.roots.resolved.get().filter(|_| !pin.site.by_link);
     let mapping = map(

@@ -305,6 +305,11 @@ impl<'c> Options<'c> {
         self.options & raw::OPT_SYM_LINKS != 0
     }
 
+    /// Whether server-side includes are allowed.
+    pub(crate) fn has_includes(&self) -> bool {
+        self.options & raw::OPT_INCLUDES != 0
+    }
+
     /// Whether an .htaccess file can have any effect.
     pub(crate) fn allow_htaccess(&self) -> bool {
         // SAFETY: the table is null or alive; it lives as long as the configuration.
