@@ -105,16 +105,16 @@ impl<'r> Pin<'r> {
         longest_prefix(path, self.links(), |link| link.name.to_bytes()).map(|(link, _)| link)
     }
 
-    /// Whether a link of `other` leads elsewhere, or only one of the two has it.
+    /// Whether a link of `other`, which has been asked for the same paths, leads elsewhere, or only
+    /// one of the two has it.
     pub(crate) fn differs_from(&self, other: &Pin<'_>) -> bool {
-        let is_in = |pin: &Pin<'_>, link: &Link<'_>| pin.target_of(link.name) == Some(link.target);
-        !self.links().all(|link| is_in(other, link)) || !other.links().all(|link| is_in(self, link))
-    }
-
-    /// Where the link of this name leads.
-    fn target_of(&self, name: &CStr) -> Option<&'r CStr> {
-        let link = self.links().find(|link| link.name == name)?;
-        Some(link.target)
+        // Path by path: `UseReadlink` and a RealdocLink may say different things of one link.
+        let same = |(root, other): (&PinnedRoot<'_>, &PinnedRoot<'_>)| {
+            let links = root.links.iter().map(|link| (link.name, link.target));
+            links.eq(other.links.iter().map(|link| (link.name, link.target)))
+        };
+        self.roots.iter().count() != other.roots.iter().count()
+            || !self.roots.iter().zip(other.roots.iter()).all(same)
     }
 
     fn has_asked(&self, source: Source<'_>) -> bool {
