@@ -87,6 +87,12 @@ pub(super) enum Part {
     Directive(String),
     /// `RealdocLink`.
     Link(String),
+    /// When the module's server has started, the links to the release `from` are led to `to`, a
+    /// copy of it.
+    Flip {
+        from: String,
+        to: String,
+    },
 }
 
 /// A request.
@@ -126,6 +132,13 @@ impl Ask {
             User::Bob => "Basic Ym9iOnNlY3JldA==",
             User::Stranger => "Basic YW5uOndyb25n",
         })
+    }
+}
+
+impl Ask {
+    /// The URL where `{top}` is `top`.
+    pub(super) fn url(&self, top: &Path) -> String {
+        fill_in(&self.url, top)
     }
 }
 
@@ -178,6 +191,33 @@ impl Case {
         }
     }
 
+    /// Copies the release that the links are to be flipped to, as far as parts have not made it, and
+    /// flips them.
+    pub(super) fn flip(&self, top: &Path) {
+        for part in &self.parts {
+            let Part::Flip { from, to } = part else {
+                continue;
+            };
+            copy(&top.join(from), &top.join(to), &|text| {
+                text.replace(from, to)
+            });
+            let [from, to] = [from, to].map(|dir| dir.rsplit('/').next().unwrap_or_default());
+            for (link, target) in &self.links {
+                if target.trim_end_matches('/').ends_with(from) {
+                    let at = place(top, link);
+                    let owner = at.symlink_metadata().map(|link| link.uid());
+                    fs::remove_file(&at).unwrap_or_else(|e| fail("remove", &at, &e));
+                    make_link(top, link, &target.replace(from, to));
+                    if is_root() {
+                        owner
+                            .and_then(|uid| lchown(&at, Some(uid), None))
+                            .unwrap_or_else(|e| fail("chown", &at, &e));
+                    }
+                }
+            }
+        }
+    }
+
     /// The symlinks that the module pins.
     fn pinned(&self) -> Vec<String> {
         let mut pinned: Vec<String> = self.links.iter().map(|(link, _)| link.clone()).collect();
@@ -204,9 +244,18 @@ impl Case {
     /// A text of an answer with all names of a pinned directory replaced by one.
     pub(super) fn by_one_name(&self, text: &str, top: &Path) -> String {
         let mut text = text.to_owned();
-        for link in self.pinned() {
-            let name = top.join(&link).display().to_string();
-            text = text.replace(&name, &self.behind_links(&link, top));
+        let pinned = self.pinned();
+        for link in &pinned {
+            let behind = self.behind_links(link, top);
+            text = text.replace(&top.join(link).display().to_string(), &behind);
+            // `UseReadlink` replaces the outer one of two links.
+            for outer in pinned
+                .iter()
+                .filter(|outer| *outer != link && is_below(link, outer))
+            {
+                let one_step = self.behind_links(outer, top) + &link[outer.len()..];
+                text = text.replace(&one_step, &behind);
+            }
         }
         text
     }
@@ -339,6 +388,7 @@ impl fmt::Display for Case {
                 Part::File { path, .. } => writeln!(f, "{path}")?,
                 Part::Symlink { path, to } => writeln!(f, "{path} -> {to}")?,
                 Part::Owner { path, uid } => writeln!(f, "{path} belongs to {uid}")?,
+                Part::Flip { from, to } => writeln!(f, "flipped from {from} to {to}")?,
                 Part::Htaccess { dir, lines } => {
                     writeln!(f, "{dir}/.htaccess:\n    {}", lines.join("\n    "))?;
                 }
@@ -391,14 +441,45 @@ fn real(path: &Path) -> PathBuf {
 }
 
 fn make_link(top: &Path, link: &str, to: &str) {
+    let link = place(top, link);
+    make_dir(link.parent().expect("it is below the top"));
+    symlink(fill_in(to, top), &link).unwrap_or_else(|e| fail("make", &link, &e));
+}
+
+/// Where the symlink `link` itself is.
+fn place(top: &Path, link: &str) -> PathBuf {
     let link = top.join(link);
     let (Some(dir), Some(name)) = (link.parent(), link.file_name()) else {
         panic!("{} is no path of a link", link.display());
     };
-    let dir = real(dir);
-    make_dir(&dir);
-    let link = dir.join(name);
-    symlink(fill_in(to, top), &link).unwrap_or_else(|e| fail("make", &link, &e));
+    real(dir).join(name)
+}
+
+/// Copies what is not there yet, the text of files changed by `edit`.
+fn copy(from: &Path, to: &Path, edit: &dyn Fn(String) -> String) {
+    let kind = from
+        .symlink_metadata()
+        .unwrap_or_else(|e| fail("read", from, &e));
+    let is_there = to.symlink_metadata().is_ok();
+    if kind.is_dir() {
+        make_dir(to);
+        for entry in fs::read_dir(from).unwrap_or_else(|e| fail("read", from, &e)) {
+            let name = entry.unwrap_or_else(|e| fail("read", from, &e)).file_name();
+            copy(&from.join(&name), &to.join(&name), edit);
+        }
+    } else if is_there {
+        return;
+    } else if kind.is_symlink() {
+        fs::read_link(from)
+            .and_then(|target| symlink(target, to))
+            .unwrap_or_else(|e| fail("copy", from, &e));
+    } else {
+        let text = fs::read_to_string(from).unwrap_or_else(|e| fail("read", from, &e));
+        write_file(to, &edit(text));
+    }
+    if is_root() && !is_there {
+        lchown(to, Some(kind.uid()), None).unwrap_or_else(|e| fail("chown", to, &e));
+    }
 }
 
 fn make_dir(dir: &Path) {

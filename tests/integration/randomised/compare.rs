@@ -22,7 +22,7 @@ AuthUserFile {users}
 ";
 
 /// Whatever is loaded has a chance to differ.
-const MODULES: [&str; 13] = [
+const MODULES: [&str; 16] = [
     "access_compat",
     "alias",
     "auth_basic",
@@ -33,7 +33,10 @@ const MODULES: [&str; 13] = [
     "autoindex",
     "headers",
     "include",
+    "lua",
     "negotiation",
+    "proxy",
+    "proxy_fcgi",
     "reqtimeout",
     "rewrite",
 ];
@@ -41,7 +44,7 @@ const MODULES: [&str; 13] = [
 /// What refused requests and odd configurations have logged. Of the module's errors only those are
 /// among them which it writes where httpd would refuse as well, or about a link that a case has and
 /// that leads to no directory.
-const EXPECTED_IN_LOG: [&str; 17] = [
+const EXPECTED_IN_LOG: [&str; 19] = [
     // A case that is made smaller may lose the directory.
     "AH00112: ",
     "[core:warn]",
@@ -54,6 +57,8 @@ const EXPECTED_IN_LOG: [&str; 17] = [
     "[include:warn]",
     "[include:error]",
     "[negotiation:error]",
+    "[proxy:error]",
+    "[proxy_fcgi:error]",
     "[rewrite:error]",
     "[realdoc:warn]",
     "RD12: ",
@@ -88,7 +93,9 @@ impl Answer {
                     let etag = value.trim_start_matches("W/");
                     headers.insert(name.to_string(), etag.to_owned());
                 }
-                _ => *headers.entry(name.to_string()).or_default() += &value,
+                _ => {
+                    *headers.entry(name.to_string()).or_default() += &case.by_one_name(&value, top)
+                }
             }
         }
         Self {
@@ -198,11 +205,12 @@ pub(super) fn compare(mpm: Mpm, cases: &[Case]) -> Outcome {
         setup.start()
     };
     let module = Server::builder(mpm).module(Module::On);
-    let (stock, module) = thread::scope(|scope| {
-        let module = scope.spawn(|| start(module, Side::Module));
-        let stock = start(stock, Side::Stock);
-        (stock, module.join().expect("the server starts"))
-    });
+    let module = start(module, Side::Module);
+    for (case, top) in cases.iter().zip(&tops) {
+        case.flip(top);
+    }
+    // By the real path httpd has to be started again after a flip.
+    let stock = start(stock, Side::Stock);
     let (by_stock, by_module) = thread::scope(|scope| {
         let by_module = scope.spawn(|| ask(&module, cases, &tops));
         (
@@ -240,20 +248,20 @@ fn host(case: usize) -> String {
 
 fn ask(server: &Server, cases: &[Case], tops: &[PathBuf]) -> Vec<Vec<Answer>> {
     let mut client = server.client();
-    let mut get = |host: &str, ask: &Ask| {
+    let mut get = |host: &str, ask: &Ask, top: &Path| {
         // With a port, so that redirects are to the same one.
         let host = format!("{host}:80");
         let mut headers = vec![("host", host.as_str())];
         headers.extend(ask.authorization().map(|value| ("authorization", value)));
         client
-            .request(ask.method, &ask.url, &headers)
+            .request(ask.method, &ask.url(top), &headers)
             .unwrap_or_else(|error| panic!("{ask} of {host}: {error}"))
     };
     (0..)
         .zip(cases)
         .zip(tops)
         .map(|((n, case), top)| {
-            let answer = |request| Answer::new(&get(&host(n), request), case, top);
+            let answer = |request| Answer::new(&get(&host(n), request, top), case, top);
             case.requests.iter().map(answer).collect()
         })
         .collect()

@@ -59,6 +59,8 @@ impl Draw {
             (1, "outside".into()),
             (1, "store".into()),
             (1, target.replace("/42", "/41")),
+            (1, self.site.next()),
+            (1, real_docroot.replace("/42", "/43")),
         ];
         self.random.weighted(&paths)
     }
@@ -255,6 +257,7 @@ impl Draw {
             (1, "outside".into()),
             (1, "store".into()),
             (1, target.replace("/42", "/41")),
+            (1, self.site.next()),
         ];
         dirs.extend(DIRS.map(|dir| (2, format!("{real_docroot}/{dir}"))));
         let mut done = Vec::new();

@@ -28,6 +28,7 @@ impl Draw {
                 (1, format!("{docroot}/in")),
                 (1, target.replace("/42", "/41")),
                 (1, "outside".into()),
+                (2, format!("{base}/shared")),
                 (1, base.clone()),
             ];
             let mut path = self.random.weighted(&paths);
@@ -39,6 +40,14 @@ impl Draw {
             let kinds = [
                 (3, ("/alias", "Alias /alias \"", "\"")),
                 (1, ("/slash/", "Alias /slash/ \"", "/\"")),
+                (
+                    1,
+                    (
+                        "/location",
+                        "<Location \"/location\">\nAlias \"",
+                        "\"\n</Location>",
+                    ),
+                ),
                 (2, ("/match", "AliasMatch ^/match(.*)$ \"", "$1\"")),
                 (
                     1,
@@ -85,18 +94,47 @@ impl Draw {
             });
         }
         // (By the real path there would be two names for what it leads to.)
-        if sections == Sections::Link && self.random.chance(20) {
-            let inner = format!("{}/", self.site.real_docroot);
-            let link = self.parts.iter().find_map(|part| match part {
+        if sections == Sections::Link {
+            self.further_links();
+        }
+        prefixes
+    }
+
+    /// `RealdocLink`s in the docroot, and one beside it that an Alias leads to.
+    fn further_links(&mut self) {
+        let inner = format!("{}/", self.site.real_docroot);
+        let links: Vec<String> = self
+            .parts
+            .iter()
+            .filter_map(|part| match part {
                 Part::Symlink { path, .. } => path.strip_prefix(&inner),
                 _ => None,
-            });
-            if let Some(link) = link {
-                let link = format!("{}/{link}", self.site.docroot);
+            })
+            .map(|link| format!("{}/{link}", self.site.docroot))
+            .collect();
+        for link in links {
+            if self.random.chance(25) {
                 self.parts.push(Part::Link(link));
             }
         }
-        prefixes
+        let beside = format!("{}/shared", self.site.base);
+        if self.parts.iter().any(|part| match part {
+            Part::Mapping { path, .. } => *path == beside,
+            _ => false,
+        }) && self.random.chance(70)
+        {
+            self.parts.push(Part::Link(beside));
+        }
+    }
+
+    /// A deploy between the start and the requests.
+    pub(super) fn flip(&mut self) {
+        if self.random.chance(25) {
+            self.parts.push(Part::Flip {
+                from: self.site.target.clone(),
+                to: self.site.next(),
+            });
+        }
     }
 
     pub(super) fn directives(&mut self) {

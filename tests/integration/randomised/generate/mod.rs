@@ -6,6 +6,7 @@
 mod directory;
 mod mapping;
 mod requests;
+mod rules;
 mod tree;
 
 use super::case::{Case, Part, Reference, Sections};
@@ -30,7 +31,9 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
     draw.htaccess_files();
     let prefixes = draw.mappings(sections);
     draw.directives();
-    let requests = draw.requests(&prefixes);
+    let rule_urls = draw.rules();
+    draw.flip();
+    let requests = draw.requests(&prefixes, rule_urls);
     // By the real path files have other names then.
     let use_readlink = sections == Sections::Link && seed % 4 == 3;
     if use_readlink && seed % 8 == 7 {
@@ -129,6 +132,11 @@ impl Site {
             target,
             real_docroot,
         }
+    }
+
+    /// The release that a flip leads to.
+    fn next(&self) -> String {
+        self.target.replace("/42", "/43")
     }
 }
 

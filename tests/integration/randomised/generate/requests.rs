@@ -5,7 +5,11 @@ use super::Draw;
 
 /// What is asked.
 impl Draw {
-    pub(super) fn requests(&mut self, prefixes: &[&'static str]) -> Vec<Ask> {
+    pub(super) fn requests(
+        &mut self,
+        prefixes: &[&'static str],
+        rule_urls: Vec<String>,
+    ) -> Vec<Ask> {
         const URLS: [(usize, &str); 42] = [
             (4, "/"),
             (6, "/f.txt"),
@@ -66,7 +70,7 @@ impl Draw {
             (1, Some(User::Stranger)),
         ];
         let methods = [(18, "GET"), (1, "HEAD"), (1, "OPTIONS")];
-        (0..self.random.within(10..26))
+        let mut urls: Vec<String> = (0..self.random.within(10..26))
             .map(|_| {
                 let mut prefix = String::new();
                 if !prefixes.is_empty() && self.random.chance(40) {
@@ -75,11 +79,15 @@ impl Draw {
                         prefix += self.random.pick(&inner);
                     }
                 }
-                Ask {
-                    method: self.random.weighted(&methods),
-                    url: prefix + self.random.weighted(&URLS),
-                    user: self.random.weighted(&users),
-                }
+                prefix + self.random.weighted(&URLS)
+            })
+            .collect();
+        urls.extend(rule_urls);
+        urls.into_iter()
+            .map(|url| Ask {
+                method: self.random.weighted(&methods),
+                url,
+                user: self.random.weighted(&users),
             })
             .collect()
     }

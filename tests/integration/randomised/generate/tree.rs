@@ -37,6 +37,10 @@ impl Draw {
             self.file(&format!("{}/beside.txt", self.site.target));
         }
         let (link, target) = (self.site.link.clone(), self.site.target.clone());
+        self.parts.push(Part::Symlink {
+            path: format!("{}/shared", self.site.real_base),
+            to: "{top}/outside".into(),
+        });
         let links = [
             ("in", "pub".into()),
             ("out", "{top}/outside".into()),
