@@ -124,8 +124,9 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
     state
         .roots
         .set(r, mapping.document_root, mapping.context_root);
-    // mod_wsgi keys the code that it has loaded by the script's path.
-    if r.handler() != Some(c"wsgi-script") && pin.has_links() {
+    // In Link mode core walks to no file, or what comes from the request could not tell that it has
+    // the same configuration. mod_wsgi keys the code that it has loaded by the script's path.
+    if r.handler() != Some(c"wsgi-script") && (pin.site.by_link || pin.has_links()) {
         state.name.set(Some(set_filename(r, path, &mapping)));
     }
     Ok(())

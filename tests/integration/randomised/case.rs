@@ -244,18 +244,9 @@ impl Case {
     /// A text of an answer with all names of a pinned directory replaced by one.
     pub(super) fn by_one_name(&self, text: &str, top: &Path) -> String {
         let mut text = text.to_owned();
-        let pinned = self.pinned();
-        for link in &pinned {
-            let behind = self.behind_links(link, top);
-            text = text.replace(&top.join(link).display().to_string(), &behind);
-            // `UseReadlink` replaces the outer one of two links.
-            for outer in pinned
-                .iter()
-                .filter(|outer| *outer != link && is_below(link, outer))
-            {
-                let one_step = self.behind_links(outer, top) + &link[outer.len()..];
-                text = text.replace(&one_step, &behind);
-            }
+        for link in self.pinned() {
+            let name = top.join(&link).display().to_string();
+            text = text.replace(&name, &self.behind_links(&link, top));
         }
         text
     }

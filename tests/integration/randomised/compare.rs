@@ -82,6 +82,8 @@ impl Answer {
             let value = String::from_utf8_lossy(value.as_bytes());
             match name.as_str() {
                 "date" => continue,
+                // Resolved by one step, a path may go by a third name.
+                "x-where" if case.use_readlink => continue,
                 // In the order of a hash table that differs from one process to another.
                 "allow" => {
                     let mut methods: Vec<&str> = value.split(',').collect();
@@ -98,10 +100,15 @@ impl Answer {
                 }
             }
         }
+        let text = response.text();
+        if text.contains(&top.display().to_string()) {
+            // The names that it shows may be of different length.
+            headers.remove("content-length");
+        }
         Self {
             status: response.status,
             headers,
-            body: case.by_one_name(&response.text(), top),
+            body: case.by_one_name(&text, top),
         }
     }
 

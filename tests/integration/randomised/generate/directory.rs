@@ -271,7 +271,8 @@ impl Draw {
                 lines.push(self.mark());
             }
             let at_or_below = is_at_or_below(&dir, &self.site.target)
-                || is_at_or_below(&dir, &self.site.real_docroot);
+                || is_at_or_below(&dir, &self.site.real_docroot)
+                || is_at_or_below(&dir, "outside");
             for _ in 0..self.random.within(1..3) {
                 lines.push(if at_or_below && self.random.chance(25) {
                     self.rewriting()

@@ -31,7 +31,7 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
     draw.htaccess_files();
     let prefixes = draw.mappings(sections);
     draw.directives();
-    let rule_urls = draw.rules();
+    let rule_urls = draw.rules(sections);
     draw.flip();
     let requests = draw.requests(&prefixes, rule_urls);
     // By the real path files have other names then.

@@ -1,7 +1,7 @@
 //! Rules of the virtual host that make file names: by its document root, by what a client sends, by
 //! a look ahead, by another module.
 
-use super::super::case::Part;
+use super::super::case::{Part, Sections};
 use super::Draw;
 
 /// Where the name of a file goes in a URL.
@@ -104,7 +104,7 @@ end
 
 impl Draw {
     /// Gives URLs that come to the rules.
-    pub(super) fn rules(&mut self) -> Vec<String> {
+    pub(super) fn rules(&mut self, sections: Sections) -> Vec<String> {
         let mut urls: Vec<&str> = Vec::new();
         for _ in 0..self.random.weighted(&[(5, 0), (3, 1), (3, 2), (2, 4)]) {
             let (url, rule) = self.random.pick(&RULES);
@@ -131,7 +131,7 @@ impl Draw {
         self.proxy_sections();
         (0..self.random.within(4..12))
             .map(|_| {
-                let name = self.file_name();
+                let name = self.file_name(sections);
                 self.random.pick(&urls).replace(NAME, &name)
             })
             .collect()
@@ -168,7 +168,7 @@ impl Draw {
     }
 
     /// The name of a file as a client may send it to a rule.
-    fn file_name(&mut self) -> String {
+    fn file_name(&mut self, sections: Sections) -> String {
         let (docroot, target) = (&self.site.docroot, &self.site.real_docroot);
         let names = [
             (4, "f.txt".to_owned()),
@@ -184,7 +184,11 @@ impl Draw {
             (2, "/priv/f.txt".into()),
             (2, "pub/../priv/f.txt".into()),
             (2, "../41/f.txt".into()),
-            (2, "../../current/web/priv/f.txt".into()),
+            // (The reference replaces what the configuration says, not what a client adds to it.)
+            (
+                if sections == Sections::Link { 2 } else { 0 },
+                "../../current/web/priv/f.txt".into(),
+            ),
             (1, "../f.txt".into()),
             (1, "..".into()),
             (2, "%2e%2e/priv/f.txt".into()),
