@@ -117,8 +117,8 @@ fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     if httpd::is_loaded(c"mod_rewrite.c") {
         // Around its rules for directories.
         const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
-        hooks.fixups(rewriting::set_context, Order::FIRST.before(REWRITE));
-        hooks.fixups(rewriting::restore_context, Order::FIRST.after(REWRITE));
+        hooks.fixups(rewriting::show_names, Order::FIRST.before(REWRITE));
+        hooks.fixups(rewriting::restore_names, Order::FIRST.after(REWRITE));
     }
     // When mod_proxy has found its worker by the name that the configuration gives.
     hooks.proxy_pre_request(proxy::rewrite_fcgi_path);

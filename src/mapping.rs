@@ -220,5 +220,5 @@ fn leave_server<'r>(r: Request<'r>, state: &RequestState<'r>) {
 /// named by its parent.
 fn parents_link<'r>(r: Request<'r>, state: &RequestState<'r>) -> Option<&'r Link<'r>> {
     let main = r.main().filter(|_| !state.is_for_url.get())?;
-    main.dir_config().state::<Realdoc>().found_by
+    main.dir_config().state::<Realdoc>().found?.by
 }

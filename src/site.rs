@@ -6,7 +6,7 @@ use realdoc_core::docroot::{Docroot, Policy};
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
 
-use crate::httpd::RebasedSections;
+use crate::httpd::{OtherModule, RebasedSections};
 
 /// What a virtual host's requests need.
 pub(crate) struct Site {
@@ -24,6 +24,8 @@ pub(crate) struct Site {
     pub(crate) owners_must_match: bool,
     pub(crate) auth_is_per_config: bool,
     pub(crate) rebased: Arc<RebasedSections>,
+    /// mod_rewrite, if it is loaded.
+    pub(crate) rewrite: Option<OtherModule>,
 }
 
 impl Site {

@@ -12,8 +12,8 @@ use realdoc_core::table::LinkTable;
 use crate::analysis::Analyzer;
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
-    Node, Pool, RebasedSections, Server, ServerId, Startup, auth_is_per_config, is_first_start,
-    is_loaded, is_preflight, log, retained_slice, server_texts,
+    Node, OtherModule, Pool, RebasedSections, Server, ServerId, Startup, auth_is_per_config,
+    is_first_start, is_loaded, is_preflight, log, retained_slice, server_texts,
 };
 use crate::module::Realdoc;
 use crate::report::{StartReport, log_warning};
@@ -82,6 +82,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
                 owners_must_match: host.owners_must_match(),
                 auth_is_per_config,
                 rebased: Arc::clone(&rebased),
+                rewrite: OtherModule::find(c"mod_rewrite.c"),
                 roots: roots(host.docroot, host.further),
             }
         });

@@ -28,7 +28,7 @@ pub(crate) struct RequestState<'r> {
     /// How its file is known, between the two hooks of map_to_storage.
     pub(crate) name: Cell<Option<LinkedPath<'r>>>,
     pub(crate) roots: Roots<'r>,
-    /// While mod_rewrite runs: the roots that it is not shown.
+    /// While mod_rewrite runs: the names that it is not shown.
     pub(crate) replaced: Cell<Option<Replaced<'r>>>,
     /// The pinned link that was not to be followed.
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
@@ -44,11 +44,19 @@ pub(crate) struct Inherited<'r> {
     pub(crate) walk: Option<&'r WalkCache<'r>>,
 }
 
-/// Roots that others have been put in the place of.
+/// Names that others have been put in the place of.
 #[derive(Clone, Copy)]
 pub(crate) struct Replaced<'r> {
     pub(crate) document_root: Option<&'r CStr>,
     pub(crate) context: Context<'r>,
+    pub(crate) file: Option<ShownFile<'r>>,
+}
+
+/// A file that goes by another name.
+#[derive(Clone, Copy)]
+pub(crate) struct ShownFile<'r> {
+    pub(crate) name: &'r CStr,
+    pub(crate) shown: &'r CStr,
 }
 
 impl<'r> RequestState<'r> {

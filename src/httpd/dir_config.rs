@@ -44,15 +44,15 @@ impl<'c> DirConfig<'c> {
     }
 
     /// [`merge`](Self::merge), where what the module `M` keeps with the result is what `change`
-    /// makes of what httpd's merge gives it.
+    /// makes of that.
     pub(crate) fn merge_with<M: Loaded>(
         self,
         pool: Pool<'c>,
         add: DirConfig<'c>,
-        change: impl FnOnce(M::Directory<'c>) -> M::Directory<'c>,
+        change: impl FnOnce(DirConfig<'c>) -> M::Directory<'c>,
     ) -> DirConfig<'c> {
         let merged = self.merge(pool, add);
-        let directory = state::put_directory::<M>(pool, change(merged.state::<M>()));
+        let directory = state::put_directory::<M>(pool, change(merged));
         // SAFETY: the vector was just made, in this pool, and nobody else knows it yet; the slot is
         // the module's, and what it gets lives as long.
         unsafe { *state::slot::<M>(merged.as_ptr()) = directory };

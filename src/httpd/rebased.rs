@@ -16,6 +16,7 @@ use arc_swap::ArcSwapOption;
 
 use super::conftree::{Node, Sources};
 use super::dir_config::{DirConfig, Section};
+use super::other_module::OtherModule;
 use super::path_bound::{in_section, linked_path_bound, name, owners, select};
 use super::pool::{OwnPool, Pool};
 use super::raw;
@@ -47,6 +48,8 @@ unsafe impl Sync for RebasedSections {}
 /// A section's configuration for another path.
 struct Rebased {
     path: CString,
+    /// The module for which it is as in the section.
+    kept: Option<OtherModule>,
     config: NonNull<raw::ap_conf_vector_t>,
     /// The memory of `config` and of all that is new in it.
     _pool: OwnPool,
@@ -109,7 +112,7 @@ impl RebasedSections {
     }
 
     /// The configuration of `section` for `path`, a directory with a slash at its end, to be used
-    /// as long as `pool` lives. `None`: it is the section's own.
+    /// as long as `pool` lives. What `kept` has in it stays. `None`: it is the section's own.
     ///
     /// # Errors
     /// A module refuses its directive, and says why.
@@ -117,15 +120,17 @@ impl RebasedSections {
         &self,
         section: Section<'r>,
         path: &CStr,
+        kept: Option<OtherModule>,
         pool: Pool<'r>,
     ) -> Option<Result<DirConfig<'r>, String>> {
         let rebased = self.0.get(&section.config().as_ptr().cast_const());
         let rebased = rebased.filter(|_| section.name() != path)?;
         let last = rebased.last.load_full();
-        let made = match last.filter(|made| made.path.as_c_str() == path) {
+        let is_same = |made: &Arc<Rebased>| made.path.as_c_str() == path && made.kept == kept;
+        let made = match last.filter(is_same) {
             Some(made) => made,
             // SAFETY: the section is alive, hence all of its configuration.
-            None => match unsafe { rebased.make(section.config().as_ptr(), path, pool) } {
+            None => match unsafe { rebased.make(section.config().as_ptr(), path, kept, pool) } {
                 Ok(made) => {
                     let made = Arc::new(made);
                     rebased.last.store(Some(Arc::clone(&made)));
@@ -171,6 +176,7 @@ impl RebasedSection {
         &self,
         section: *mut raw::ap_conf_vector_t,
         path: &CStr,
+        kept: Option<OtherModule>,
         like: Pool<'_>,
     ) -> Result<Rebased, String> {
         let pool = OwnPool::new(like);
@@ -215,11 +221,13 @@ impl RebasedSection {
                 *slot_of(module, config) = *slot_of(module, section);
                 module = (*module).next;
             }
-            for module in &self.modules {
+            let is_kept = |module| kept.is_some_and(|kept| kept.as_ptr() == module);
+            for module in self.modules.iter().filter(|module| !is_kept(**module)) {
                 *slot_of(*module, config) = *slot_of(*module, new.as_ptr());
             }
             Ok(Rebased {
                 path: path.to_owned(),
+                kept,
                 config: NonNull::new_unchecked(config),
                 _pool: pool,
             })

@@ -10,7 +10,7 @@ use std::ffi::CStr;
 
 use realdoc_core::paths::longest_prefix;
 
-use crate::httpd::{Pool, PoolList, ServerId, Shorten};
+use crate::httpd::{OtherConfig, Pool, PoolList, ServerId, Shorten};
 use crate::link::Link;
 use crate::site::Site;
 pub(crate) use realdoc_core::docroot::NoAnswer;
@@ -18,16 +18,41 @@ pub(crate) use realdoc_core::docroot::NoAnswer;
 /// What we keep with the configuration of a directory.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Directory<'c> {
-    /// The link by whose name the directory was found. It is known only of what a request has
-    /// merged.
-    pub(crate) found_by: Option<&'c Link<'c>>,
+    /// How the directory was found. It is known only of what a request has merged.
+    pub(crate) found: Option<&'c Found<'c>>,
+}
+
+/// How a walk has found a directory.
+pub(crate) struct Found<'c> {
+    /// By the name of this link.
+    pub(crate) by: Option<&'c Link<'c>>,
+    pub(crate) rules: Rules<'c>,
+}
+
+/// The rules of mod_rewrite that apply to a directory: it knows only one section or .htaccess file
+/// at a time, the last one that holds any.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'c> {
+    /// What mod_rewrite has made of them. A `<Location>` exchanges it.
+    pub(crate) config: Option<OtherConfig<'c>>,
+    pub(crate) place: Option<RulesPlace<'c>>,
+}
+
+/// Where rules are.
+#[derive(Clone, Copy)]
+pub(crate) enum RulesPlace<'c> {
+    /// In a section above all links, or in one with a pattern or a regex, which is matched against
+    /// the whole name.
+    AboveLinks,
+    /// At the link or in what it leads to.
+    Under(&'c Link<'c>),
 }
 
 impl<'c> Directory<'c> {
     /// `own` over `base`. A section says nothing of the link.
     pub(crate) fn merge(base: Directory<'c>, own: Directory<'c>) -> Directory<'c> {
         Directory {
-            found_by: own.found_by.or(base.found_by),
+            found: own.found.or(base.found),
         }
     }
 }

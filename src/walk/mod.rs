@@ -23,7 +23,7 @@ use realdoc_core::symlinks::Symlinks;
 use crate::httpd::{Answer, DirConfig, File, FileType, Request, log};
 use crate::link::LinkedPath;
 use crate::module::Realdoc;
-use crate::pin::{Directory, Pin};
+use crate::pin::{Directory, Found, Pin, Rules};
 use cache::{WalkCache, parent_of};
 pub(crate) use symlinks::refuse;
 pub(crate) use walker::WalkError;
@@ -66,6 +66,7 @@ pub(crate) fn directory_walk<'r>(
     walker.apply_regexes();
     let end = walker.cursor.here();
     let is_directory = r.file_type() == FileType::Directory;
+    let rules = walker.rules;
     let merges = walker.finish();
 
     let base = r.dir_config();
@@ -77,8 +78,19 @@ pub(crate) fn directory_walk<'r>(
         None => {
             let merged = merges.merged();
             let merged = merged.unwrap_or_else(|| DirConfig::empty(r.pool()));
-            base.merge_with::<Realdoc>(r.pool(), merged, |_| Directory {
-                found_by: path.link,
+            base.merge_with::<Realdoc>(r.pool(), merged, |merged| Directory {
+                found: Some(
+                    r.pool().put(Found {
+                        by: path.link,
+                        rules: Rules {
+                            config: pin
+                                .site
+                                .rewrite
+                                .and_then(|rewrite| merged.of_module(rewrite)),
+                            place: rules,
+                        },
+                    }),
+                ),
             })
         }
     };

@@ -17,10 +17,11 @@ impl<'r> Walker<'r> {
             }
             self.sections = rest;
             if components == 0 {
-                self.apply(section.config(), None, section.config());
+                self.apply(section.config(), None, section.config(), true);
             } else if components == depth && self.is_for_here(section) {
                 let (path, config) = self.rebase(section);
-                self.apply(section.config(), path, config);
+                let has_path = section.kind() == SectionKind::Path;
+                self.apply(section.config(), path, config, has_path);
             }
         }
     }
@@ -70,7 +71,7 @@ impl<'r> Walker<'r> {
         dir.push(b"/");
         let found = r.htaccess(&options, dir.as_c_str())?;
         if let Some(config) = found {
-            self.apply(config, None, config);
+            self.apply(config, None, config, true);
         }
         Ok(())
     }
@@ -96,7 +97,7 @@ impl<'r> Walker<'r> {
                 r.set_env(variable, copy.finish());
             };
             if section.matches(path, capture) {
-                self.apply(section.config(), None, section.config());
+                self.apply(section.config(), None, section.config(), false);
             }
         }
     }
@@ -111,7 +112,9 @@ impl<'r> Walker<'r> {
         let Some(path) = self.path_for(section) else {
             return own;
         };
-        match site.rebased.rebase(section, path, self.r.pool()) {
+        // Above the link mod_rewrite is shown the link's name.
+        let kept = site.rewrite.filter(|_| self.cursor.link().is_none());
+        match site.rebased.rebase(section, path, kept, self.r.pool()) {
             None => own,
             Some(Ok(config)) => (Some(path), config),
             Some(Err(error)) => {

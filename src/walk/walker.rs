@@ -8,7 +8,7 @@ use realdoc_core::symlinks::Refusal;
 use super::cache::{Merges, WalkCache};
 use crate::httpd::{Answer, DirConfig, FileType, Options, PoolPath, Request, Section};
 use crate::link::{Link, LinkedPath};
-use crate::pin::Pin;
+use crate::pin::{Pin, RulesPlace};
 
 /// Why a request ends in the walk.
 pub(crate) struct WalkError<'r> {
@@ -42,6 +42,8 @@ pub(super) struct Walker<'r> {
     /// Those that are yet to be met.
     pub(super) sections: &'r [Section<'r>],
     pub(super) options: Options<'r>,
+    /// Where the last rules of mod_rewrite are that apply.
+    pub(super) rules: Option<RulesPlace<'r>>,
     merges: Merges<'r>,
 }
 
@@ -74,6 +76,7 @@ impl<'r> Walker<'r> {
             is_named,
             sections: r.server().sections(),
             options: Options::of(r.dir_config()),
+            rules: None,
             merges: Merges::new(r, before),
         })
     }
@@ -115,12 +118,19 @@ impl<'r> Walker<'r> {
     }
 
     /// `own`: the section or file that applies; `config`: what it says here, rebased to `path`.
+    /// `has_path`: it is for this very directory, and not for what matches.
     pub(super) fn apply(
         &mut self,
         own: DirConfig<'r>,
         path: Option<&'r CStr>,
         config: DirConfig<'r>,
+        has_path: bool,
     ) {
+        let rewrite = self.pin.site.rewrite;
+        if rewrite.is_some_and(|rewrite| own.of_module(rewrite).is_some()) {
+            let link = self.cursor.link().filter(|_| has_path);
+            self.rules = Some(link.map_or(RulesPlace::AboveLinks, RulesPlace::Under));
+        }
         self.options.merge(config);
         self.merges.add(own, path, config);
     }

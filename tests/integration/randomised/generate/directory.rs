@@ -1,7 +1,7 @@
 //! What applies to a directory: sections and .htaccess files.
 
 use super::super::case::Part;
-use super::{DIRS, Draw, Site, is_at_or_below};
+use super::{DIRS, Draw, Site};
 
 /// What applies to a directory.
 impl Draw {
@@ -12,7 +12,7 @@ impl Draw {
             let (open, close) = self.section_name(&path, main);
             let mut lines = vec![self.mark()];
             for _ in 0..self.random.within(1..4) {
-                lines.push(self.section_line(&path));
+                lines.push(self.section_line());
             }
             if self.random.chance(5) {
                 lines.insert(0, "<IfModule alias_module>".into());
@@ -131,10 +131,10 @@ impl Draw {
         format!("Header always append X-Sections {}", self.marks)
     }
 
-    fn section_line(&mut self, path: &str) -> String {
+    fn section_line(&mut self) -> String {
         match self.random.within(0..10) {
             0 | 1 => self.overrides(),
-            2 if is_at_or_below(path, &self.site.link) => self.rewriting(),
+            2 => self.rewriting(),
             _ => self.line(),
         }
     }
@@ -236,6 +236,10 @@ impl Draw {
             "RewriteCond %{REQUEST_FILENAME} !-f\nRewriteCond %{REQUEST_FILENAME} !-d\nRewriteRule ^ f.txt [L]",
             "RewriteRule ^pub/f.txt$ - [R=404]",
             "RewriteRule ^none$ pub/ [R]",
+            "RewriteRule (^|/)(in|out|up)/ - [F]",
+            "RewriteRule ^(current|releases/42)/ - [F]",
+            "RewriteRule /(current|shared)/ - [F]",
+            "RewriteCond %{REQUEST_FILENAME} -f\nRewriteRule secret - [F]",
         ];
         format!("RewriteEngine On\n{}", self.random.pick(&rules))
     }
@@ -270,11 +274,8 @@ impl Draw {
             if self.random.chance(70) {
                 lines.push(self.mark());
             }
-            let at_or_below = is_at_or_below(&dir, &self.site.target)
-                || is_at_or_below(&dir, &self.site.real_docroot)
-                || is_at_or_below(&dir, "outside");
             for _ in 0..self.random.within(1..3) {
-                lines.push(if at_or_below && self.random.chance(25) {
+                lines.push(if self.random.chance(25) {
                     self.rewriting()
                 } else {
                     self.line()
