@@ -12,7 +12,7 @@ use crate::analysis::{HostAnalysis, OneName, directive, sections_by_one_name};
 use crate::config::ServerConfig;
 use crate::httpd::{Level, Log, Section, Server, log};
 use crate::site::Site;
-use crate::warnings::{Warning, WarningKind, denials_in_htaccess};
+use crate::warnings::{Warning, WarningKind};
 
 /// Logs each fact once at start, however many virtual hosts it concerns.
 #[derive(Default)]
@@ -53,12 +53,12 @@ pub(crate) fn log_warning(server: Server<'_>, warning: &Warning) {
     let (file, line) = (show(&warning.file), warning.line);
     let (directive, link) = (&warning.directive, show(&warning.link));
     match warning.kind {
-        WarningKind::Denial => log!(
+        WarningKind::Condition => log!(
             server,
             Warn,
-            "RD26: {file}:{line}: \"{directive}\" does not deny what it names under {link}: requests run in the \
-             release, so the rule sees the release's path. Deny by <Directory \"{link}/...\">, by <Location> or by a \
-             RewriteCond on %{{REQUEST_URI}}"
+            "RD26: {file}:{line}: \"{directive}\" does not match what it names under {link}: requests run in the \
+             release, and the condition sees the release's path. Compare %{{REQUEST_URI}}, or deny by <Directory> \
+             or <Location>"
         ),
         WarningKind::Dav => log!(
             server,
@@ -119,14 +119,6 @@ pub(crate) fn first_resolved(
         if std::ptr::eq(site.docroot(), docroot) {
             log_resolved(site, server, "DocumentRoot", docroot, resolved);
             log_sections(site, server, docroot, resolved);
-            if let Some(link) = resolved.links.first() {
-                for warning in denials_in_htaccess(server, &link.path, &link.target) {
-                    let place = format!("{} {}", show(&warning.file), warning.line);
-                    if site.log_once.is_first(&place) {
-                        log_warning(server, &warning);
-                    }
-                }
-            }
         }
         if site
             .roots

@@ -1,19 +1,16 @@
 //! What a configuration says that does not work as it did without the module, and that only its
-//! text shows: denials by mod_rewrite that name the link, and WebDAV under a link.
+//! text shows: conditions of mod_rewrite that name the link, and WebDAV under a link.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CStr, CString, OsStr};
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::{CStr, CString};
 
 use realdoc_core::auto::is_below;
-use realdoc_core::denials::{Denials, directives};
+use realdoc_core::conditions::compares_path;
 use realdoc_core::docroot::Docroot;
 use realdoc_core::paths::strip_dir;
 use realdoc_core::patterns::SectionKind;
 
-use crate::analysis::{HostAnalysis, options_in};
+use crate::analysis::HostAnalysis;
 use crate::httpd::{Node, Pool, Section, Server, ServerId, Startup, server_texts};
 
 /// A directive, by its place in the text.
@@ -29,8 +26,8 @@ pub(crate) struct Warning {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WarningKind {
-    /// A rule that denies by the link's name, which it does not see.
-    Denial,
+    /// A condition that compares the link's name with a path in the release.
+    Condition,
     /// mod_dav, which keeps locks by the path in the release.
     Dav,
 }
@@ -39,7 +36,7 @@ impl WarningKind {
     /// Its tag in the error log.
     pub(crate) fn tag(self) -> &'static str {
         match self {
-            WarningKind::Denial => "RD26",
+            WarningKind::Condition => "RD26",
             WarningKind::Dav => "RD27",
         }
     }
@@ -49,8 +46,8 @@ impl WarningKind {
 pub(crate) struct Finder<'s, 'c> {
     startup: &'s Startup,
     pool: Pool<'c>,
-    /// The sections of each server that hold rewrite rules.
-    rules: HashMap<ServerId, Vec<Node<'c>>>,
+    /// The sections of each server that hold rewrite conditions.
+    conditions: HashMap<ServerId, Vec<Node<'c>>>,
     /// Each `Dav` directive that is not off, and where it holds.
     dav: HashMap<ServerId, Vec<(Node<'c>, Place)>>,
     /// Each server's `VirtualDocumentRoot`.
@@ -77,7 +74,7 @@ impl<'s, 'c> Finder<'s, 'c> {
         let mut finder = Finder {
             startup,
             pool,
-            rules: HashMap::new(),
+            conditions: HashMap::new(),
             dav: HashMap::new(),
             virtual_roots: HashMap::new(),
             main: main.id(),
@@ -92,13 +89,12 @@ impl<'s, 'c> Finder<'s, 'c> {
     }
 
     fn read(&mut self, server: ServerId, node: Node<'c>, place: &Place) {
-        let is_section = node.name() == c"<Directory" || node.name() == c"<DirectoryMatch";
         let mut inner = None;
-        if is_section {
-            let mut has_rules = false;
-            node.visit(&mut |node| has_rules |= node.name() == c"RewriteRule");
-            if has_rules {
-                self.rules.entry(server).or_default().push(node);
+        if node.name() == c"<Directory" || node.name() == c"<DirectoryMatch" {
+            let mut has_conditions = false;
+            node.visit(&mut |node| has_conditions |= node.name() == c"RewriteCond");
+            if has_conditions {
+                self.conditions.entry(server).or_default().push(node);
             }
             inner = Some(Place::Directory(node.section_name(self.pool)));
         } else if node.name() == c"<Location" {
@@ -131,18 +127,20 @@ impl<'s, 'c> Finder<'s, 'c> {
         let mut warnings = Vec::new();
         let mut servers = vec![self.main, host.server.id()];
         servers.dedup();
-        let rules = servers.iter().filter_map(|server| self.rules.get(server));
-        let rules: Vec<_> = rules.flatten().copied().collect();
+        let conditions = servers
+            .iter()
+            .filter_map(|server| self.conditions.get(server));
+        let conditions: Vec<_> = conditions.flatten().copied().collect();
         let dav = servers.iter().filter_map(|server| self.dav.get(server));
         let dav: Vec<_> = dav.flatten().cloned().collect();
-        if rules.is_empty() && dav.is_empty() {
+        if conditions.is_empty() && dav.is_empty() {
             return warnings;
         }
         let Some(link) = host.link() else {
             return warnings;
         };
-        for section in rules {
-            self.denials(host, link, section, &mut warnings);
+        for section in conditions {
+            self.conditions_in(host, link, section, &mut warnings);
         }
         for (node, place) in dav {
             if is_under_link(host, link, &place) {
@@ -152,7 +150,8 @@ impl<'s, 'c> Finder<'s, 'c> {
         warnings
     }
 
-    fn denials(
+    /// Those of a section at the link or below it. Rules above the link are shown its name.
+    fn conditions_in(
         &mut self,
         host: &HostAnalysis<'c>,
         link: &CStr,
@@ -160,23 +159,21 @@ impl<'s, 'c> Finder<'s, 'c> {
         warnings: &mut Vec<Warning>,
     ) {
         let name = node.section_name(self.pool);
-        let Some(section) = section_of(host.server, &name) else {
-            return;
-        };
-        if !section.applies_on_the_way_to(host.docroot.path()) && !is_below(section, link) {
+        let section = section_of(host.server, &name);
+        let is_in_release =
+            |section: Section<'_>| section.kind() == SectionKind::Path && is_below(section, link);
+        if !host.choice.by_link || !section.is_some_and(is_in_release) {
             return;
         }
-        let is_path = section.kind() == SectionKind::Path;
-        let directory = is_path.then(|| name.to_bytes());
-        let mut denials = Denials::new(link.to_bytes(), None, directory);
         let mut lost = Vec::new();
         node.visit(&mut |node| {
-            if denials.read(node.name().to_bytes(), node.args().to_bytes()) {
+            let is_condition = node.name() == c"RewriteCond";
+            if is_condition && compares_path(node.args().to_bytes(), link.to_bytes()) {
                 lost.push(node);
             }
         });
         for node in lost {
-            warnings.extend(self.warning(WarningKind::Denial, node, link));
+            warnings.extend(self.warning(WarningKind::Condition, node, link));
         }
     }
 
@@ -196,40 +193,6 @@ impl<'s, 'c> Finder<'s, 'c> {
             link: link.to_owned(),
         })
     }
-}
-
-/// The same of the .htaccess files above `link`, which leads to `release`. They are read as httpd
-/// reads them, with the first request.
-pub(crate) fn denials_in_htaccess(server: Server<'_>, link: &CStr, release: &CStr) -> Vec<Warning> {
-    let path = link.to_bytes();
-    let mut warnings = Vec::new();
-    for end in (1..path.len()).filter(|end| path[..*end].ends_with(b"/")) {
-        let dir = &path[..end];
-        if !options_in(server, dir).is_some_and(|options| options.allow_htaccess()) {
-            continue;
-        }
-        for name in server.access_names() {
-            let file = Path::new(OsStr::from_bytes(dir)).join(name);
-            let is_file = fs::metadata(&file).is_ok_and(|file| file.is_file());
-            let Some(text) = is_file.then(|| fs::read(&file).ok()).flatten() else {
-                continue;
-            };
-            let mut denials = Denials::new(path, Some(release.to_bytes()), Some(dir));
-            for (line, name, args) in directives(&text) {
-                if denials.read(&name, &args) {
-                    let directive = [&name[..], b" ", &args].concat();
-                    warnings.push(Warning {
-                        kind: WarningKind::Denial,
-                        file: CString::new(file.as_os_str().as_bytes()).unwrap_or_default(),
-                        line: line.try_into().unwrap_or(0),
-                        directive: String::from_utf8_lossy(&directive).into_owned(),
-                        link: link.to_owned(),
-                    });
-                }
-            }
-        }
-    }
-    warnings
 }
 
 /// The section of `server` with this name, which is without a slash at its end.

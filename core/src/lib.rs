@@ -12,7 +12,7 @@
 //! - [`docroot`]: what a process knows of one docroot, and when it asks again.
 //! - [`mapping`]: the names that a request gets once its URL has been translated.
 //! - [`cursor`]: the way down to a file, along both names; [`symlinks`]: which ones it may follow.
-//! - [`denials`]: rules that deny by the link's name only, with [`regex`] to see that.
+//! - [`conditions`]: rewrite conditions that compare a path with the link's name.
 //! - [`paths`]: paths as bytes.
 //! - [`patterns`]: what regexes and wildcards in section names are about.
 //! - [`auto`]: what `RealdocSections Auto` chooses.
@@ -30,9 +30,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 pub mod auto;
 pub mod chain;
+pub mod conditions;
 pub mod counters;
 pub mod cursor;
-pub mod denials;
 pub mod docroot;
 pub mod file_tests;
 pub mod fs;
@@ -42,7 +42,6 @@ pub mod mapping;
 pub mod paths;
 pub mod patterns;
 pub mod record;
-pub mod regex;
 pub mod resolve;
 pub mod settings;
 pub mod shown;

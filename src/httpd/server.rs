@@ -145,15 +145,6 @@ impl<'s> Server<'s> {
         })
     }
 
-    /// `AccessFileName`.
-    pub(crate) fn access_names(self) -> impl Iterator<Item = &'s str> {
-        let names = self.access_name();
-        // SAFETY: null, or a string that lives as long as the server.
-        let names = unsafe { (!names.is_null()).then(|| CStr::from_ptr(names)) };
-        let names = names.and_then(|names| names.to_str().ok());
-        names.unwrap_or(".htaccess").split_ascii_whitespace()
-    }
-
     fn core(self) -> Option<*const raw::core_server_config> {
         // SAFETY: core's configuration is in its slot of every server's vector, and
         // lives as long as the server.

@@ -58,6 +58,7 @@ mod php;
 mod randomised;
 mod readlink;
 mod request;
+mod rewriting;
 mod sections_load;
 mod status;
 mod stress;

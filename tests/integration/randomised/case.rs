@@ -191,7 +191,7 @@ impl Case {
         }
     }
 
-    /// Copies the release that the links are to be flipped to, as far as parts have not made it, and
+    /// Copies the release that the links are to be flipped to, where parts have not made it, and
     /// flips them.
     pub(super) fn flip(&self, top: &Path) {
         for part in &self.parts {

@@ -1,0 +1,150 @@
+//! mod_rewrite's rules for directories are matched against the name that their section or .htaccess
+//! file knows, wherever that lies: above the link, in the release, behind a further link.
+
+use std::os::unix::fs::symlink;
+
+use testbed::{Module, Mpm, Releases, Server};
+
+/// Rules somewhere, and what becomes of a URL.
+struct Rules {
+    /// A line that opens a section, and the one that closes it; or the directory of an .htaccess
+    /// file.
+    place: Place,
+    rules: &'static str,
+    url: &'static str,
+    status: u16,
+}
+
+enum Place {
+    Section(&'static str, &'static str),
+    Htaccess(&'static str),
+}
+use Place::{Htaccess, Section};
+
+const DIRECTORY: &str = "</Directory>";
+
+const ALL: [Rules; 12] = [
+    Rules {
+        place: Section("<Directory {root}/app>", DIRECTORY),
+        rules: "RewriteRule ^current/web/private/ - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Section("<Directory {root}>", DIRECTORY),
+        rules: "RewriteRule ^app/current/web/private/ - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Section("<Directory {root}/a*>", DIRECTORY),
+        rules: "RewriteRule /current/web/private/ - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Section("<DirectoryMatch /web/>", "</DirectoryMatch>"),
+        rules: "RewriteCond %{REQUEST_FILENAME} /app/current/web/private/\nRewriteRule . - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Section("<Location />", "</Location>"),
+        rules: "RewriteRule /current/web/private/ - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Htaccess("app"),
+        rules: "RewriteRule ^current/web/private/ - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    // The file goes on to be the release's.
+    Rules {
+        place: Htaccess("app"),
+        rules: "RewriteRule ^current/web/other/ - [F]",
+        url: "/private/part.txt",
+        status: 200,
+    },
+    // In the release, about what a further link in it leads to.
+    Rules {
+        place: Section("<Directory {root}/app/current/web>", DIRECTORY),
+        rules: "RewriteRule ^media/ - [F]",
+        url: "/media/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Htaccess("app/releases/42/web"),
+        rules: r"RewriteRule ^media/.*\.txt$ - [F]",
+        url: "/media/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Htaccess("app/releases/42/web"),
+        rules: "RewriteRule ^media/gone$ media/part.txt",
+        url: "/media/gone",
+        status: 200,
+    },
+    // Behind that link.
+    Rules {
+        place: Htaccess("shared"),
+        rules: "RewriteRule ^gone$ part.txt",
+        url: "/media/gone",
+        status: 200,
+    },
+    Rules {
+        place: Section("<Directory {root}/app/current/web/media>", DIRECTORY),
+        rules: "RewriteRule ^part - [F]",
+        url: "/media/part.txt",
+        status: 403,
+    },
+];
+
+each_mpm!(rules_see_the_name_that_they_know);
+fn rules_see_the_name_that_they_know(mpm: Mpm) {
+    for Rules {
+        place,
+        rules,
+        url,
+        status,
+    } in &ALL
+    {
+        let rules = format!("RewriteEngine On\n{rules}\n");
+        // Without the module the answer is the same.
+        for module in [Module::Off, Module::On] {
+            let mut setup = Server::builder(mpm)
+                .module(module)
+                .children(1)
+                .load("rewrite")
+                .root_section("Options FollowSymLinks\nAllowOverride All\nRequire all granted")
+                .config("DocumentRoot {root}/app/current/web");
+            if module == Module::On {
+                setup = setup.config("RealdocLink {root}/app/current/web/media");
+            }
+            let site = Releases::at(setup.root().join("app"));
+            site.create("42", &[("web/private/part.txt", "part")]);
+            site.deploy("42");
+            let shared = Releases::at(setup.root().join("shared"));
+            shared.put("part.txt", "part");
+            symlink(shared.dir(), site.release("42").join("web/media")).expect("a new link");
+            match place {
+                Section(open, close) => {
+                    setup = setup.config(&format!("{open}\n{rules}{close}"));
+                }
+                Htaccess(dir) => {
+                    Releases::at(setup.root().join(dir)).put(".htaccess", &rules);
+                }
+            }
+            let server = setup.start();
+            for _ in 0..2 {
+                let answer = server.get(url);
+                assert_eq!(answer.status, *status, "{module:?}, {url}:\n{rules}");
+                if *status == 200 {
+                    assert_eq!(answer.text(), "part", "{rules}");
+                }
+            }
+            server.stop();
+        }
+    }
+}
