@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-use realdoc_core::Micros;
-use realdoc_core::fs::{Errno, Fs, OsFs, Stat};
+use realdoc_core::fs::{Errno, Fs, Inode, OsFs, Stat};
 
 /// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link
 /// waits while there is a file `link.hangs` beside it.
@@ -36,9 +35,9 @@ impl Fs for HangingFs {
         OsFs.read_link(path, read)
     }
 
-    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
+    fn inode(&self, path: &CStr) -> Result<Inode, Errno> {
         hang_at(path);
-        OsFs.changed_at(path)
+        OsFs.inode(path)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::analysis::Analyzer;
 use crate::config::{ServerConfig, Settings};
 use crate::httpd::{
     Node, OtherModule, Pool, RebasedSections, Server, ServerId, Startup, auth_is_per_config,
-    is_first_start, is_loaded, is_preflight, log, retained_slice, server_texts,
+    has_directive, is_first_start, is_loaded, is_preflight, log, retained_slice, server_texts,
 };
 use crate::module::Realdoc;
 use crate::report::{StartReport, log_warning};
@@ -23,6 +23,9 @@ use crate::warnings::Finder;
 /// How many links have a slot of their own. With more, some share one. The slots are 2 MiB of
 /// shared memory. A further KiB for each takes memory only where it is used.
 const SLOTS: usize = 16_384;
+
+/// How many links have a history, where RealdocPrevious is used. A link in use takes 18 KiB.
+const HISTORIES: usize = 512;
 
 /// The same where memory cannot be shared.
 const PRIVATE_SLOTS: usize = 1_024;
@@ -156,7 +159,12 @@ fn shared_table(startup: &Startup) -> io::Result<LinkTable> {
     // Another layout takes another name.
     let slots = retained_slice(startup, "mod_realdoc table 3", SLOTS)?;
     let chains = retained_slice(startup, "mod_realdoc chains 1", SLOTS)?;
-    Ok(LinkTable::new(slots, chains))
+    let table = LinkTable::new(slots, chains);
+    if !has_directive(c"RealdocPrevious") {
+        return Ok(table);
+    }
+    let histories = retained_slice(startup, "mod_realdoc histories 1", HISTORIES)?;
+    Ok(table.with_histories(histories))
 }
 
 /// Shared like the table. Without shared memory each process writes its lines.

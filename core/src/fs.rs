@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, StatxTimestamp};
 pub use rustix::io::Errno;
 
 use crate::paths::strip_dir;
+use crate::record::Identity;
 use crate::{Micros, SECOND};
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
@@ -26,6 +27,18 @@ pub struct Stat {
     pub is_dir: bool,
 }
 
+/// A file itself: if it is a symlink, it is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inode {
+    /// Which file it is.
+    pub identity: Identity,
+    /// The user id that owns it.
+    pub owner: u32,
+    /// When it was last changed (`st_ctime`). A directory is changed when a name in it is made,
+    /// replaced or removed.
+    pub changed_at: Micros,
+}
+
 /// A file system, as far as resolving needs one.
 pub trait Fs {
     /// Follows every symlink, as stat(2).
@@ -41,12 +54,11 @@ pub trait Fs {
     /// Those of readlink(2): `EINVAL` says that `path` exists and is not a symlink.
     fn read_link<T>(&self, path: &CStr, read: impl FnOnce(&[u8]) -> T) -> Result<T, Errno>;
 
-    /// When `path` itself, which is not followed, was last changed (`st_ctime`). A directory is
-    /// changed when a name in it is made, replaced or removed.
+    /// The file `path` itself, as lstat(2).
     ///
     /// # Errors
     /// Those of lstat(2). Here, by default: nobody knows.
-    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
+    fn inode(&self, path: &CStr) -> Result<Inode, Errno> {
         let _ = path;
         Err(Errno::NOSYS)
     }
@@ -97,10 +109,26 @@ impl Fs for OsFs {
         Ok(read(text))
     }
 
-    #[allow(clippy::unnecessary_cast)] // The types differ between architectures.
-    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
-        let st = rustix::fs::lstat(path)?;
-        Ok(st.st_ctime as Micros * SECOND + st.st_ctime_nsec as Micros / 1_000)
+    fn inode(&self, path: &CStr) -> Result<Inode, Errno> {
+        let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+        let found = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, wanted)?;
+        let has = StatxFlags::from_bits_retain(found.stx_mask);
+        let nanoseconds =
+            |at: StatxTimestamp| at.tv_sec.saturating_mul(1_000_000_000) + i64::from(at.tv_nsec);
+        Ok(Inode {
+            identity: Identity {
+                device: rustix::fs::makedev(found.stx_dev_major, found.stx_dev_minor),
+                inode: found.stx_ino,
+                born: if has.contains(StatxFlags::BTIME) {
+                    nanoseconds(found.stx_btime)
+                } else {
+                    0
+                },
+            },
+            owner: found.stx_uid,
+            changed_at: found.stx_ctime.tv_sec * SECOND
+                + Micros::from(found.stx_ctime.tv_nsec) / 1_000,
+        })
     }
 }
 

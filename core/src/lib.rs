@@ -8,6 +8,7 @@
 //! - [`table`]: the shared table of all links, with a stamp and counters for each.
 //! - [`chain`]: where a link leads, as text in that table.
 //! - [`counters`]: what is counted for the status page.
+//! - [`history`]: what a link led to before.
 //! - [`switch`]: how what a process finds and what the stamps say come to agree.
 //! - [`docroot`]: what a process knows of one docroot, and when it asks again.
 //! - [`mapping`]: the names that a request gets once its URL has been translated.
@@ -36,6 +37,7 @@ pub mod cursor;
 pub mod docroot;
 pub mod file_tests;
 pub mod fs;
+pub mod history;
 pub mod json;
 pub mod log_once;
 pub mod mapping;

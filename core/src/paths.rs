@@ -34,6 +34,16 @@ pub fn may_need_canonicalization(path: &[u8]) -> bool {
     })
 }
 
+/// Whether `path` is absolute, and each of its components names something: none is empty, `.` or
+/// `..`. The root has none.
+#[must_use]
+pub fn is_canonical(path: &[u8]) -> bool {
+    path.strip_prefix(b"/").is_some_and(|path| {
+        let mut names = path.split(|&byte| byte == b'/');
+        names.all(|name| !matches!(name, b"" | b"." | b".."))
+    })
+}
+
 /// Splits the path off the name of a request to a FastCGI server: `proxy:fcgi://host:port` or
 /// `proxy:unix:/socket|fcgi://host`, and `/srv/app/current/x.php`.
 #[must_use]

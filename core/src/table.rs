@@ -10,7 +10,9 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use crate::Micros;
 use crate::chain::{Chain, SharedChain};
 use crate::counters::{Counters, Counts};
-use crate::resolve::Mode;
+use crate::fs::Fs;
+use crate::history::{Formers, SharedHistory};
+use crate::resolve::{Link, Mode};
 use crate::stamp::{SharedStamp, Stamp};
 use crate::sync::AtomicU64;
 
@@ -93,6 +95,8 @@ pub struct LinkTable {
     slots: &'static [Slot],
     /// One for each slot. Apart from those, since they are large and seldom touched.
     chains: &'static [SharedChain],
+    /// Of those links that have found a place there.
+    histories: &'static [SharedHistory],
 }
 
 impl LinkTable {
@@ -103,7 +107,17 @@ impl LinkTable {
     #[must_use]
     pub fn new(slots: &'static [Slot], chains: &'static [SharedChain]) -> Self {
         assert!(!slots.is_empty(), "a table of links needs a slot");
-        LinkTable { slots, chains }
+        LinkTable {
+            slots,
+            chains,
+            histories: &[],
+        }
+    }
+
+    /// The same table, which also remembers where the links led before.
+    #[must_use]
+    pub fn with_histories(self, histories: &'static [SharedHistory]) -> Self {
+        LinkTable { histories, ..self }
     }
 
     /// A table of this process alone, never freed: where memory cannot be shared,
@@ -136,6 +150,30 @@ impl LinkTable {
     pub(crate) fn write_chain(self, link: &CStr, mode: &Mode, stamp: Stamp, steps: &[CString]) {
         if let Some((chain, _)) = self.chain_at(link, mode) {
             chain.write(stamp, steps);
+        }
+    }
+
+    /// The former releases of `link`, which leads to `current` for the request that asks `now`.
+    #[must_use]
+    pub fn former<'c>(
+        self,
+        link: &CStr,
+        mode: &Mode,
+        current: &'c CStr,
+        now: Micros,
+    ) -> Formers<'c> {
+        let history = SharedHistory::find(self.histories, key(link, mode));
+        Formers::of(history, current, now)
+    }
+
+    /// Notes for [`former`](Self::former) that `link` has been found to lead to its target. One
+    /// step of a link is not remembered.
+    pub(crate) fn note(self, link: &Link, mode: &Mode, fs: &impl Fs, now: Micros) {
+        if mode.is_readlink() {
+            return;
+        }
+        if let Some(history) = SharedHistory::find_or_take(self.histories, key(&link.path, mode)) {
+            history.note(fs, link, now);
         }
     }
 

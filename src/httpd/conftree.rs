@@ -135,19 +135,26 @@ impl<'c> Node<'c> {
 /// Whether the text sets `handler` anywhere. For pre_config, when the configuration has been read
 /// as text.
 pub(crate) fn sets_handler(handler: &CStr) -> bool {
+    has_node(|node| {
+        let mut args = node.args().to_bytes().windows(handler.count_bytes());
+        (node.name() == c"SetHandler" || node.name() == c"AddHandler")
+            && args.any(|text| text == handler.to_bytes())
+    })
+}
+
+/// Whether the text has the directive `name` anywhere. From pre_config on.
+pub(crate) fn has_directive(name: &CStr) -> bool {
+    has_node(|node| node.name() == name)
+}
+
+fn has_node(is_it: impl Fn(&Node<'_>) -> bool) -> bool {
     // SAFETY: httpd keeps the tree as long as the configuration, and thus to the end of this call.
     let root = unsafe { Node::level(raw::ap_conftree) };
-    let mut is_set = false;
+    let mut has = false;
     for node in root {
-        node.visit(&mut |node| {
-            let args = node.args().to_bytes();
-            is_set |= (node.name() == c"SetHandler" || node.name() == c"AddHandler")
-                && args
-                    .windows(handler.count_bytes())
-                    .any(|text| text == handler.to_bytes());
-        });
+        node.visit(&mut |node| has |= is_it(&node));
     }
-    is_set
+    has
 }
 
 /// Where in the text the `<Directory>` sections of all servers stand, except those by a regex.

@@ -8,6 +8,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::AtomicU64;
 
 use realdoc_core::chain::SharedChain;
+use realdoc_core::history::SharedHistory;
 use realdoc_core::table::Slot;
 
 use super::raw;
@@ -27,6 +28,9 @@ unsafe impl Shareable for AtomicU64 {}
 
 // SAFETY: atomic integers (realdoc_core::chain).
 unsafe impl Shareable for SharedChain {}
+
+// SAFETY: atomic integers (realdoc_core::history).
+unsafe impl Shareable for SharedHistory {}
 
 /// Kept by httpd under our key over restarts.
 struct Retained {

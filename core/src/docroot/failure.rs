@@ -1,6 +1,6 @@
 //! The memory of what went wrong with a docroot.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use super::time::{NEVER, RESOLVE_EVERY, within};
 use crate::fs::Fs;
@@ -84,12 +84,9 @@ pub(super) fn broken_since(
     let path = error.path.to_bytes();
     let is_end = |end: &usize| path.get(*end).is_none_or(|byte| *byte == b'/');
     let mut above = (1..=path.len()).rev().filter(is_end);
-    let changed_at = |end| fs.changed_at(&CString::new(&path[..end]).ok()?).ok();
-    let place = above.find_map(changed_at);
-    let link = error
-        .link
-        .as_ref()
-        .and_then(|link| fs.changed_at(link).ok());
+    let changed_at = |path: &CStr| Some(fs.inode(path).ok()?.changed_at);
+    let place = above.find_map(|end| changed_at(&CString::new(&path[..end]).ok()?));
+    let link = error.link.as_ref().and_then(|link| changed_at(link));
     // Some file systems count in seconds.
     let explains =
         |changed_at: &Micros| (good_at.saturating_sub(SECOND)..=now).contains(changed_at);

@@ -5,6 +5,7 @@ mod checks;
 mod cost;
 mod counters;
 mod failures;
+mod former;
 mod hangs;
 #[path = "../memory_fs/mod.rs"]
 mod memory_fs;

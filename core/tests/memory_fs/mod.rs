@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 use realdoc_core::Micros;
-use realdoc_core::fs::{Errno, Fs, PATH_MAX, Stat};
+use realdoc_core::fs::{Errno, Fs, Inode, PATH_MAX, Stat};
+use realdoc_core::record::Identity;
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -172,11 +173,21 @@ impl Fs for MemoryFs {
         }
     }
 
-    fn changed_at(&self, path: &CStr) -> Result<Micros, Errno> {
-        self.look_up(path, false)?;
+    fn inode(&self, path: &CStr) -> Result<Inode, Errno> {
+        let inode = match self.look_up(path, false)? {
+            Node::Dir { ino } | Node::File { ino } => ino,
+            Node::Symlink { .. } => 0,
+        };
         let changes = self.changes.borrow();
-        Ok(*changes
-            .get(path.to_str().expect("tests use UTF-8"))
-            .unwrap_or(&0))
+        let path = path.to_str().expect("tests use UTF-8");
+        Ok(Inode {
+            identity: Identity {
+                device: 1,
+                inode,
+                born: 0,
+            },
+            owner: 0,
+            changed_at: *changes.get(path).unwrap_or(&0),
+        })
     }
 }
