@@ -25,6 +25,22 @@ const MODULES: [&str; 14] = [
     "vhost_alias",
 ];
 
+/// The folders of the repository.
+const FOLDERS: [&str; 12] = [
+    "apache-conf",
+    "benches",
+    "cli",
+    "core",
+    "demo",
+    "docs",
+    "include",
+    "packaging",
+    "scripts",
+    "src",
+    "testbed",
+    "tests",
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -48,6 +64,7 @@ fn files(dir: &str, end: &str) -> Vec<PathBuf> {
 fn pages() -> Vec<PathBuf> {
     let mut pages = files(".", ".md");
     pages.extend(files("docs", ".md"));
+    pages.extend(files("packaging", ".md"));
     assert!(pages.iter().any(|page| page.ends_with("docs/recipes.md")));
     pages
 }
@@ -138,6 +155,69 @@ fn links_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// The words of `text` that name a file or folder of the repository: below one of its folders, or a
+/// Rust file.
+fn repository_paths(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && !"/_.-".contains(c))
+        .map(|word| word.trim_end_matches('.'))
+        .filter(|word| match word.split_once('/') {
+            Some((folder, _)) => FOLDERS.contains(&folder),
+            None => word.ends_with(".rs"),
+        })
+}
+
+/// Each file and folder of the repository that a page names is there, under its path or in the
+/// folder of another file that the page names.
+#[test]
+fn named_files_exist() {
+    let mut missing = Vec::new();
+    for page in pages() {
+        // It speaks of former versions.
+        if page.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        let text = prose(&read(&page));
+        let (found, absent): (Vec<_>, Vec<_>) =
+            repository_paths(&text).partition(|name| root().join(name).exists());
+        let is_beside = |name: &&str| {
+            let beside = |file: &&str| root().join(file).with_file_name(name).exists();
+            !name.contains('/') && found.iter().any(beside)
+        };
+        let absent = absent.into_iter().filter(|name| !is_beside(name));
+        missing.extend(absent.map(|name| format!("{}: {name}", page.display())));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// Where a page names something and the file that has it (`` `main` in `cli/src/main.rs` ``), in
+/// this order or the other, the file has it.
+#[test]
+fn named_functions_exist() {
+    let mut missing = Vec::new();
+    for page in pages() {
+        let text = prose(&read(&page));
+        let parts: Vec<&str> = text.split('`').collect();
+        // Code, what stands between, code.
+        for three in parts.windows(3).skip(1).step_by(2) {
+            let &[first, between, last] = three else {
+                unreachable!("windows of three");
+            };
+            let (name, file) = match between {
+                " in " | " (" => (first, last),
+                ", " => (last, first),
+                _ => continue,
+            };
+            let path = root().join(file);
+            let name = name.trim_end_matches('!');
+            let is_name = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+            if is_name && file.contains('/') && path.is_file() && !read(&path).contains(name) {
+                missing.push(format!("{}: {name} in {file}", page.display()));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 /// What httpd says of `config`, with the site that the pages speak of.
