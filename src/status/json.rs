@@ -20,11 +20,16 @@ fn link(row: &Row<'_>) -> Json {
     servers.sort_unstable();
     let servers = servers.into_iter().map(Json::from).collect();
     let failure = counts.failure;
+    let previous = row.previous.iter().map(|(release, left)| {
+        let release = release.as_c_str().into();
+        Json::Object(vec![("release", release), ("left", seconds(*left).into())])
+    });
     Json::Object(vec![
         ("key", row.key.clone().into()),
         ("servers", Json::List(servers)),
         ("link", row.link.as_c_str().into()),
         ("release", Json::or_null(row.release.as_deref())),
+        ("previous", Json::List(previous.collect())),
         ("flips", counts.flips.into()),
         ("last_flip", Json::or_null(counts.flipped_at.map(seconds))),
         ("checks", counts.checks.into()),

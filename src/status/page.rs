@@ -59,6 +59,9 @@ fn row_lines(page: &mut String, row: &Row<'_>, pool: Pool<'_>) -> fmt::Result {
         .as_deref()
         .map(|release| pool.printable(release));
     line("Release", &release.as_deref().unwrap_or("-"))?;
+    if let Some((previous, _)) = row.previous.first() {
+        line("Previous", &pool.printable(previous))?;
+    }
     line("Flips", &counts.flips)?;
     if let Some(at) = counts.flipped_at {
         line("LastFlip", &(at / SECOND))?;

@@ -8,6 +8,7 @@ use realdoc_core::counters::Counts;
 use realdoc_core::docroot::Docroot;
 use realdoc_core::resolve::Mode;
 use realdoc_core::shown::{link_key, release_name};
+use realdoc_core::{Micros, now};
 
 use crate::config::ServerConfig;
 use crate::httpd::Request;
@@ -24,7 +25,18 @@ pub(super) struct Row<'c> {
     pub(super) link: CString,
     /// The name of the release that it points to; `None`: it does not resolve, or nobody knows.
     pub(super) release: Option<CString>,
+    /// The names of the former releases that RealdocPrevious remembers, and when each was left; the
+    /// newest first.
+    pub(super) previous: Vec<(CString, Micros)>,
     pub(super) counts: Counts,
+}
+
+/// What shared memory says of a link.
+struct Known {
+    link: CString,
+    release: Option<CString>,
+    previous: Vec<(CString, Micros)>,
+    counts: Counts,
 }
 
 pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
@@ -40,16 +52,17 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
             let of_root = rows_of.entry(&**root).or_insert_with(|| {
                 let is_readlink = matches!(root.mode(), Mode::Readlink { .. });
                 let links = links(root, site).into_iter();
-                let add = |(link, release, counts): (CString, _, _)| {
-                    let known = row_of.entry((link.clone(), is_readlink));
-                    *known.or_insert_with(|| {
+                let add = |known: Known| {
+                    let row = row_of.entry((known.link.clone(), is_readlink));
+                    *row.or_insert_with(|| {
                         rows.push(Row {
-                            key: link_key(link.to_bytes(), is_readlink),
+                            key: link_key(known.link.to_bytes(), is_readlink),
                             server: server.name(),
                             others: HashSet::new(),
-                            release,
-                            link: last_component(&link),
-                            counts,
+                            release: known.release,
+                            previous: known.previous,
+                            link: last_component(&known.link),
+                            counts: known.counts,
                         });
                         rows.len() - 1
                     })
@@ -67,27 +80,45 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
     rows
 }
 
-/// The links on a docroot's path that any process has seen so far, their releases and their
-/// counters. Only shared memory is read: a file system that hangs must not hold up the page.
-fn links(root: &Docroot, site: &Site) -> Vec<(CString, Option<CString>, Counts)> {
+/// The links on a docroot's path that any process has seen so far. Only shared memory is read: a
+/// file system that hangs must not hold up the page.
+fn links(root: &Docroot, site: &Site) -> Vec<Known> {
     let path = root.path().to_bytes();
     let ends = (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
     ends.filter_map(|end| {
         let link = CString::new(&path[..end]).ok()?;
         let counts = site.table.counts(&link, root.mode());
         let counts = counts.filter(|counts| counts.checks > 0)?;
-        let release = match site.table.chain(&link, root.mode()) {
-            _ if counts.is_broken => None,
-            Chain::Paths(paths) => paths.last().map(|release| {
-                let name = release_name(link.to_bytes(), release.to_bytes());
-                CString::new(name).unwrap_or_default()
-            }),
-            Chain::TooLong => Some(c"too long".into()),
-            Chain::Unknown => None,
+        let (release, previous) = match site.table.chain(&link, root.mode()) {
+            Chain::Paths(paths) => {
+                let target = paths.last()?;
+                let previous = previous(&link, target, root, site);
+                (Some(name(&link, target)), previous)
+            }
+            Chain::TooLong => (Some(c"too long".into()), Vec::new()),
+            Chain::Unknown => (None, Vec::new()),
         };
-        Some((link, release, counts))
+        Some(Known {
+            link,
+            release: release.filter(|_| !counts.is_broken),
+            previous,
+            counts,
+        })
     })
     .collect()
+}
+
+fn previous(link: &CStr, current: &CStr, root: &Docroot, site: &Site) -> Vec<(CString, Micros)> {
+    let mut formers = site.table.former(link, root.mode(), current, now());
+    let next = || {
+        let former = formers.next()?;
+        Some((name(link, former.target), former.left))
+    };
+    std::iter::from_fn(next).collect()
+}
+
+fn name(link: &CStr, release: &CStr) -> CString {
+    CString::new(release_name(link.to_bytes(), release.to_bytes())).unwrap_or_default()
 }
 
 impl Row<'_> {

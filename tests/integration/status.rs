@@ -436,7 +436,9 @@ fn as_json() {
     assert!(text.starts_with(&head) && text.ends_with("}]}\n"), "{text}");
     assert!(text.contains("\"servers\": [\"one\", \"two\"]"), "{text}");
     let current = link(&text, "current");
-    assert!(current.contains("\"release\": \"releases/42\", \"flips\": 0, \"last_flip\": null, "));
+    assert!(current.contains(
+        "\"release\": \"releases/42\", \"previous\": [], \"flips\": 0, \"last_flip\": null, "
+    ));
     assert!(current.ends_with("\"failures\": 0, \"last_failure\": null, \"last_error\": null"));
     site.deploy("43");
     assert_eq!(get("one").text(), "43");
