@@ -91,7 +91,7 @@ fn walk_once<'r>(
 ) -> Option<Answer> {
     #[cfg(feature = "test-hooks")]
     crate::faults::wait_at_gate();
-    if !pin.site.by_link {
+    if !name.has_sections {
         name.link?;
         if pin.site.owners_must_match {
             if let Err(refusal) = owner::check(r, pin.links(), name.path) {

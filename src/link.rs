@@ -31,4 +31,6 @@ pub(crate) struct LinkedPath<'r> {
     pub(crate) path: &'r CStr,
     /// The longest pinned link that the path leads through.
     pub(crate) link: Option<&'r Link<'r>>,
+    /// Whether the `<Directory>` sections of this path apply; else those of the real path.
+    pub(crate) has_sections: bool,
 }

@@ -127,7 +127,9 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
     // In Link mode core walks to no file, or what comes from the request could not tell that it has
     // the same configuration. mod_wsgi keys the code that it has loaded by the script's path.
     if r.handler() != Some(c"wsgi-script") && (pin.site.by_link || pin.has_links()) {
-        state.name.set(Some(set_filename(r, path, &mapping)));
+        state
+            .name
+            .set(Some(set_filename(r, state, pin, path, &mapping)));
     }
     Ok(())
 }
@@ -148,12 +150,14 @@ pub(crate) fn map_again<'r>(
     state
         .roots
         .set(r, mapping.document_root, mapping.context_root);
-    set_filename(r, path, &mapping)
+    set_filename(r, state, pin, path, &mapping)
 }
 
 /// Names the request's file in the release.
 fn set_filename<'r>(
     r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &Pin<'r>,
     path: &'r CStr,
     mapping: &Mapping<'_, &'r Link<'r>>,
 ) -> LinkedPath<'r> {
@@ -164,9 +168,15 @@ fn set_filename<'r>(
     if r.filename() != Some(file) {
         r.set_filename(file);
     }
+    // In Target mode only what names the link: an Alias of a directory above it, and files beside
+    // one that was found so.
+    let names_link = |link: &Link<'_>| {
+        state.roots.context_is_above(pin, link, path) || parents_link(r, state).is_some()
+    };
     LinkedPath {
         path: in_pool(mapping.name),
         link: mapping.link,
+        has_sections: pin.site.by_link || mapping.link.is_some_and(names_link),
     }
 }
 

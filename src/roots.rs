@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use realdoc_core::mapping::{Joined, Translated, release_path};
-use realdoc_core::paths::may_need_canonicalization;
+use realdoc_core::paths::{may_need_canonicalization, strip_dir};
 
 use crate::httpd::{Context, Request};
 use crate::link::Link;
@@ -53,6 +53,17 @@ impl<'r> Roots<'r> {
         }
         self.context.set(r.context().document_root);
         Ok(())
+    }
+
+    /// Whether an Alias or the like leads to a directory above all links, and so to `path` behind
+    /// `link`. Its URLs name the link.
+    pub(crate) fn context_is_above(&self, pin: &Pin<'_>, link: &Link<'_>, path: &CStr) -> bool {
+        let context = self.context.get().map(CStr::to_bytes);
+        context.is_some_and(|context| {
+            strip_dir(link.name.to_bytes(), context).is_some()
+                && strip_dir(path.to_bytes(), link.name.to_bytes()).is_some()
+                && pin.link_of(context).is_none()
+        })
     }
 
     /// Pins the document root, and sets it to the release's.

@@ -81,7 +81,9 @@ pub fn map<'a, L: PinnedLink<'a>>(
         .map(|name| (name, longest_over(name, links.clone())));
     let (name, link, file) = match named {
         Some((name, (link, file))) => (Some(name), link, file.filter(|file| !file.is(filename))),
-        None => match release_path(filename, links.clone()) {
+        None => match by_context(request, links.clone())
+            .or_else(|| release_path(filename, links.clone()))
+        {
             Some((link, file)) => (None, Some(link), Some(file)),
             None => (None, None, None),
         },
@@ -127,6 +129,20 @@ fn by_parent<'a, L: PinnedLink<'a>>(request: &Translated<'a, L>) -> Option<Joine
     let link = request.parent?;
     let tail = strip_dir(request.filename, link.target())?;
     Some(Joined::new(link.path(), tail))
+}
+
+/// Target mode: an Alias that leads to a link or below it means what that leads to. Symlinks below
+/// are httpd's to follow.
+fn by_context<'a, L: PinnedLink<'a>>(
+    request: &Translated<'a, L>,
+    links: impl Iterator<Item = L>,
+) -> Option<(L, Joined<'a>)> {
+    request.resolved_root?;
+    let root = request.context_root?;
+    strip_dir(request.filename, root)?;
+    let (link, _) = longest_prefix(root, links, |link| link.path())?;
+    let tail = strip_dir(request.filename, link.path())?;
+    Some((link, Joined::new(link.target(), tail)))
 }
 
 fn by_resolved_root<'a, L>(request: &Translated<'a, L>) -> Option<Joined<'a>> {

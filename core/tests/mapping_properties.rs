@@ -110,7 +110,12 @@ proptest! {
             Some((from, to)) => [&to[..], &filename[from.len()..]].concat(),
             None => filename.clone(),
         };
-        let link = longest(&name, &links);
+        // Below an Alias to a link httpd follows further links by itself, if the document root is
+        // resolved already.
+        let context_link = context_root.as_ref()
+            .filter(|root| renamed.is_none() && resolved.is_some() && filename.starts_with(root))
+            .and_then(|root| longest(root, &links));
+        let link = context_link.or_else(|| longest(&name, &links));
         // A link above a document root that is resolved already has been followed.
         let is_followed = |link: &Pinned| {
             renamed.is_some_and(|(_, to)| link.name.len() < to.len())

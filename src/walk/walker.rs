@@ -55,7 +55,9 @@ impl<'r> Walker<'r> {
         path: LinkedPath<'r>,
         before: Option<&'r WalkCache<'r>>,
     ) -> Option<Self> {
-        let LinkedPath { mut path, mut link } = path;
+        let LinkedPath {
+            mut path, mut link, ..
+        } = path;
         let mut path_info = r.path_info();
         let mut is_named = true;
         // A directory has no path info: what looks like it is yet to be walked.

@@ -1,7 +1,7 @@
 //! What maps URLs to paths, and what else a virtual host says.
 
 use super::super::case::{Part, Sections};
-use super::{Draw, Site, is_at_or_below};
+use super::{Draw, Site};
 
 /// What maps URLs to paths, and what else a virtual host says.
 impl Draw {
@@ -10,7 +10,6 @@ impl Draw {
         let mut prefixes = Vec::new();
         for _ in 0..self.random.within(0..4) {
             let Site {
-                links,
                 base,
                 link,
                 docroot,
@@ -32,11 +31,6 @@ impl Draw {
                 (1, base.clone()),
             ];
             let mut path = self.random.weighted(&paths);
-            // The reference replaces what the directive says, not what a URL adds to it.
-            let is_above = |link: &str| link != path && is_at_or_below(link, &path);
-            if sections == Sections::Target && links.iter().any(|(link, _)| is_above(link)) {
-                continue;
-            }
             let kinds = [
                 (3, ("/alias", "Alias /alias \"", "\"")),
                 (1, ("/slash/", "Alias /slash/ \"", "/\"")),

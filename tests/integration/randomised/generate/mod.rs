@@ -147,8 +147,3 @@ struct Draw {
     marks: usize,
     parts: Vec<Part>,
 }
-
-/// Whether `path` is `dir` or lies in it.
-fn is_at_or_below(path: &str, dir: &str) -> bool {
-    std::path::Path::new(path).starts_with(dir)
-}
