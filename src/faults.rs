@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use realdoc_core::fs::{Errno, Fs, Inode, OsFs, Stat};
+use realdoc_core::record::Entry;
 
 /// `REALDOC_TEST_HANG=link` in httpd's environment: whoever asks the file system for this link
 /// waits while there is a file `link.hangs` beside it.
@@ -38,6 +39,11 @@ impl Fs for HangingFs {
     fn inode(&self, path: &CStr) -> Result<Inode, Errno> {
         hang_at(path);
         OsFs.inode(path)
+    }
+
+    fn record(&self, link: &CStr, owner: u32) -> Option<Vec<Entry>> {
+        hang_at(link);
+        OsFs.record(link, owner)
     }
 }
 

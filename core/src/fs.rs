@@ -9,8 +9,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, StatxTimestamp};
 pub use rustix::io::Errno;
 
 use crate::paths::strip_dir;
-use crate::record::Identity;
-use crate::{Micros, SECOND};
+use crate::record::{Entry, Identity};
+use crate::{Micros, SECOND, record_file};
 
 /// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
 pub const PATH_MAX: usize = 4096;
@@ -61,6 +61,12 @@ pub trait Fs {
     fn inode(&self, path: &CStr) -> Result<Inode, Errno> {
         let _ = path;
         Err(Errno::NOSYS)
+    }
+
+    /// What `realdoc` has recorded of `link`, which belongs to `owner`. Here, by default: nothing.
+    fn record(&self, link: &CStr, owner: u32) -> Option<Vec<Entry>> {
+        let _ = (link, owner);
+        None
     }
 }
 
@@ -129,6 +135,10 @@ impl Fs for OsFs {
             changed_at: found.stx_ctime.tv_sec * SECOND
                 + Micros::from(found.stx_ctime.tv_nsec) / 1_000,
         })
+    }
+
+    fn record(&self, link: &CStr, owner: u32) -> Option<Vec<Entry>> {
+        record_file::read(link, owner)
     }
 }
 

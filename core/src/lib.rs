@@ -44,6 +44,7 @@ pub mod mapping;
 pub mod paths;
 pub mod patterns;
 pub mod record;
+mod record_file;
 pub mod resolve;
 pub mod settings;
 pub mod shown;

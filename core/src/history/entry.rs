@@ -37,14 +37,22 @@ pub(super) struct Facts {
     pub(super) link_owner: u32,
 }
 
-/// An entry. All zeroes: none.
+/// A whole entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found<'a> {
+    pub(super) release: Release<'a>,
+    /// When the link began to lead there.
+    pub(super) since: Micros,
+    /// When it ceased to; 0: it leads there.
+    pub(super) left: Micros,
+}
+
+/// An entry in shared memory. All zeroes: none.
 #[repr(C)]
 pub(super) struct SharedEntry {
-    /// Over all but the two times, which change while others read.
+    /// Over all but the times, which change while others read.
     checksum: AtomicU64,
-    /// When the link began to lead there.
     since: AtomicI64,
-    /// When it ceased to; 0: it leads there.
     left: AtomicI64,
     facts: [AtomicU64; 4],
     /// Of the path, its NUL included.
@@ -64,28 +72,25 @@ impl SharedEntry {
         }
     }
 
-    pub(super) fn since(&self) -> Micros {
-        self.since.load(Acquire)
-    }
-
-    pub(super) fn left(&self) -> Micros {
-        self.left.load(Acquire)
+    /// Whether the link leads there, or there is no entry.
+    pub(super) fn is_current(&self) -> bool {
+        self.left.load(Acquire) == 0
     }
 
     /// The link has ceased to lead there, unless that was noted before.
     pub(super) fn leave(&self, at: Micros) {
-        // It is noted already if this fails.
-        let _ = self.left.compare_exchange(0, at.max(1), AcqRel, Acquire);
+        // It was noted before if this fails.
+        let _ = self.left.compare_exchange(0, at, AcqRel, Acquire);
     }
 
-    /// The link leads there again.
-    pub(super) fn enter(&self, since: Micros) {
+    /// Other times for the same entry.
+    pub(super) fn set_times(&self, since: Micros, left: Micros) {
         self.since.store(since, Publish);
-        self.left.store(0, Publish);
+        self.left.store(left, Publish);
     }
 
     /// The entry, if there is a whole one.
-    pub(super) fn read<'b>(&self, buffer: &'b mut PathBuffer) -> Option<Release<'b>> {
+    pub(super) fn read<'b>(&self, buffer: &'b mut PathBuffer) -> Option<Found<'b>> {
         // So a free place costs no more.
         if self.checksum.load(Acquire) == 0 {
             return None;
@@ -96,23 +101,28 @@ impl SharedEntry {
         for (bytes, word) in path.chunks_mut(size_of::<u64>()).zip(&self.path) {
             bytes.copy_from_slice(&word.load(Acquire).to_ne_bytes()[..bytes.len()]);
         }
+        let (since, left) = (self.since.load(Acquire), self.left.load(Acquire));
+        // Last: the times are those of this entry only if no other has been begun in its place.
         if self.checksum.load(Acquire) != checksum(facts, path) {
             return None;
         }
         let path = CStr::from_bytes_with_nul(path).ok()?;
         let facts = Facts::from_words(facts);
-        is_canonical(path.to_bytes()).then_some(Release { path, facts })
+        is_canonical(path.to_bytes()).then_some(Found {
+            release: Release { path, facts },
+            since,
+            left,
+        })
     }
 
     /// Writes an entry. One thread at a time does.
     pub(super) fn write(&self, release: Release<'_>, since: Micros, left: Micros) {
         let path = release.path.to_bytes_with_nul();
         self.clear();
+        self.set_times(since, left);
         if path.len() > MAX_PATH {
             return;
         }
-        self.since.store(since, Publish);
-        self.left.store(left, Publish);
         let facts = release.facts.words();
         for (word, value) in self.facts.iter().zip(facts) {
             word.store(value, Publish);

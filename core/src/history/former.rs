@@ -1,8 +1,9 @@
 //! The former releases of a link, for a request.
 
+use std::cmp::Reverse;
 use std::ffi::CStr;
 
-use super::entry::{MAX_PATH, PathBuffer, SharedEntry};
+use super::entry::{Found, MAX_PATH, PathBuffer, SharedEntry};
 use super::owners::Owners;
 use super::shared::{ENTRIES, SharedHistory};
 use crate::Micros;
@@ -45,56 +46,60 @@ impl Former<'_> {
 
 /// The former releases of a link, the one that was left last first.
 pub struct Formers<'c> {
-    /// With the time when each was left. Those that have been handed out are free again.
-    entries: [Option<(Micros, &'static SharedEntry)>; ENTRIES],
+    /// The newest first. Those that have been handed out are taken out.
+    entries: [Option<&'static SharedEntry>; ENTRIES],
     current: &'c CStr,
+    now: Micros,
     text: PathBuffer,
 }
 
 impl<'c> Formers<'c> {
-    /// Of a link that leads to `current`. What nobody has noted yet to be left, is left `now`.
+    /// Of a link that leads to `current`. What another process has yet to note is left `now`.
     pub(crate) fn of(
         history: Option<&'static SharedHistory>,
         current: &'c CStr,
         now: Micros,
     ) -> Self {
-        let mut entries = [None; ENTRIES];
-        let shared = history.map_or(&[][..], |history| &history.entries);
-        for (place, entry) in entries.iter_mut().zip(shared) {
-            let left = match entry.left() {
-                0 => now,
-                left => left,
-            };
-            *place = Some((left, entry));
-        }
-        // The newest first, and those that are none last.
-        entries.sort_unstable_by_key(|entry| entry.map_or(Micros::MAX, |(left, _)| !left));
-        Formers {
-            entries,
+        let mut formers = Formers {
+            entries: [None; ENTRIES],
             current,
+            now,
             text: [0; MAX_PATH],
+        };
+        let shared = history.map_or(&[][..], |history| &history.entries);
+        let mut newest_first = [(Micros::MIN, None); ENTRIES];
+        for (place, entry) in newest_first.iter_mut().zip(shared) {
+            let found = entry.read(&mut formers.text);
+            *place = (
+                found.map_or(Micros::MIN, |found| left(&found, now)),
+                Some(entry),
+            );
         }
+        newest_first.sort_unstable_by_key(|(left, _)| Reverse(*left));
+        formers.entries = newest_first.map(|(_, entry)| entry);
+        formers
     }
 
-    /// The next one. (Not an iterator: each lies in the same place.)
+    /// The next one. (Not an iterator: all are read into one place, one after the other.)
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Option<Former<'_>> {
-        let (facts, len, left) = self.entries.iter_mut().find_map(|entry| {
-            let (left, entry) = entry.take()?;
-            let found = entry.read(&mut self.text)?;
-            // Else another one has taken its place meanwhile.
-            let is_it = entry.left() == left || entry.left() == 0;
-            let is_former = found.path != self.current;
-            let len = found.path.count_bytes() + 1;
-            (is_it && is_former).then_some((found.facts, len, left))
+        let (facts, left, len) = self.entries.iter_mut().find_map(|entry| {
+            let found = entry.take()?.read(&mut self.text)?;
+            let path = found.release.path;
+            let len = path.count_bytes() + 1;
+            let left = left(&found, self.now);
+            (path != self.current).then_some((found.release.facts, left, len))
         })?;
-        let target = CStr::from_bytes_with_nul(&self.text[..len]).ok()?;
         Some(Former {
-            target,
+            target: CStr::from_bytes_with_nul(&self.text[..len]).ok()?,
             identity: facts.identity,
             release_owner: facts.release_owner,
             link_owner: facts.link_owner,
             left,
         })
     }
+}
+
+fn left(found: &Found<'_>, now: Micros) -> Micros {
+    if found.left == 0 { now } else { found.left }
 }

@@ -7,6 +7,7 @@
 
 mod entry;
 mod former;
+mod merge;
 mod note;
 mod owners;
 mod shared;

@@ -1,10 +1,12 @@
 //! Noting where a link leads.
 
+use std::ffi::CString;
 use std::slice::from_ref;
 
 use super::entry::{Facts, MAX_PATH, PathBuffer, Release};
 use super::shared::SharedHistory;
 use crate::fs::{Fs, Inode};
+use crate::record::{Entry, How};
 use crate::resolve::{Link, unchanged};
 use crate::{Micros, SECOND};
 
@@ -20,6 +22,8 @@ impl SharedHistory {
         let Ok(symlink) = fs.inode(&link.path) else {
             return;
         };
+        let record = fs.record(&link.path, symlink.owner).unwrap_or_default();
+        let record = on_disk(fs, record);
         if !unchanged(fs, from_ref(link)) {
             // What was looked at may not be what was current. Whoever sees the next flip notes it.
             return;
@@ -36,56 +40,67 @@ impl SharedHistory {
         let Some(writing) = self.begin_to_write(now) else {
             return;
         };
-        let since = if is_past(symlink.changed_at, now) {
-            symlink.changed_at
-        } else {
-            now
-        };
-        match writing.find(release) {
-            Some((entry, true)) => entry.enter(since),
-            Some((entry, false)) => entry.write(release, since, 0),
-            None => writing.place().write(release, since, 0),
-        }
+        // What is current is not left, whatever the record says.
+        let former = |entry: &&Entry| entry.path != link.target.to_bytes();
+        writing.merge(record.iter().filter(former), now);
+        let is_since = is_past(symlink.changed_at, now);
+        writing.enter(release, if is_since { symlink.changed_at } else { now });
     }
 
     /// Whether the history says already that `link` leads there, and nowhere else.
-    fn says(&self, link: &Link, release: &Inode) -> bool {
+    fn says(&self, link: &Link, target: &Inode) -> bool {
         let mut buffer: PathBuffer = [0; MAX_PATH];
-        let mut is_current = false;
-        for entry in self.entries.iter().filter(|entry| entry.left() == 0) {
+        let mut is_said = false;
+        for entry in self.entries.iter().filter(|entry| entry.is_current()) {
             let Some(found) = entry.read(&mut buffer) else {
                 continue;
             };
-            let Facts {
-                identity,
-                release_owner,
-                ..
-            } = found.facts;
-            if found.path != &*link.target
-                || !identity.is(&release.identity)
-                || release_owner != release.owner
+            let Release { path, facts } = found.release;
+            if path != &*link.target
+                || (facts.identity, facts.release_owner) != (target.identity, target.owner)
             {
                 return false;
             }
-            is_current = true;
+            is_said = true;
         }
-        is_current
+        is_said
     }
 
     /// The link has ceased to lead elsewhere: when it was changed, as far as that is why.
     fn leave_others(&self, link: &Link, changed_at: Micros, now: Micros) {
         let mut buffer: PathBuffer = [0; MAX_PATH];
-        for entry in self.entries.iter().filter(|entry| entry.left() == 0) {
+        for entry in self.entries.iter().filter(|entry| entry.is_current()) {
             let found = entry.read(&mut buffer);
-            if found.is_some_and(|found| found.path != &*link.target) {
-                let is_why = entry.since() < changed_at && is_past(changed_at, now);
+            let other = found.filter(|found| found.release.path != &*link.target);
+            if let Some(other) = other {
+                let is_why = other.since < changed_at && is_past(changed_at, now);
                 entry.leave(if is_why { changed_at } else { now });
             }
         }
     }
 }
 
+/// The entries whose releases are there, with their identities as they are now: a device may have
+/// another number since they were written. And those that say what was withdrawn.
+fn on_disk(fs: &impl Fs, mut record: Vec<Entry>) -> Vec<Entry> {
+    record.retain_mut(|entry| {
+        if entry.how == How::Withdrawn {
+            return true;
+        }
+        let path = CString::new(&*entry.path).unwrap_or_default();
+        let inode = fs.inode(&path);
+        let found = inode
+            .ok()
+            .filter(|inode| inode.identity.is(&entry.identity));
+        if let Some(inode) = &found {
+            entry.identity = inode.identity;
+        }
+        found.is_some()
+    });
+    record
+}
+
 /// Whether `at` is not after `now`. A thread's `now` may be some time ago.
-fn is_past(at: Micros, now: Micros) -> bool {
+pub(super) fn is_past(at: Micros, now: Micros) -> bool {
     at <= now.saturating_add(SECOND)
 }

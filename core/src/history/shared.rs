@@ -1,9 +1,10 @@
 //! The history of a link in the memory that all processes share.
 
+use std::ffi::CStr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
-use super::entry::{MAX_PATH, PathBuffer, Release, SharedEntry};
+use super::entry::{Found, MAX_PATH, PathBuffer, Release, SharedEntry};
 use crate::{Micros, SECOND};
 
 /// How many former releases are remembered, at most.
@@ -93,27 +94,44 @@ impl Drop for Writing<'_> {
 }
 
 impl Writing<'_> {
-    /// The entry of the release with the path of `release`, and whether it says just that.
-    pub(super) fn find(&self, release: Release<'_>) -> Option<(&SharedEntry, bool)> {
+    /// The link leads to `release`.
+    pub(super) fn enter(&self, release: Release<'_>, since: Micros) {
         let mut buffer: PathBuffer = [0; MAX_PATH];
-        self.history.entries.iter().find_map(|entry| {
-            let found = entry.read(&mut buffer)?;
-            (found.path == release.path).then_some((entry, found.facts == release.facts))
-        })
+        match self.find(release.path, &mut buffer) {
+            Some((entry, found)) if found.release == release => entry.set_times(since, 0),
+            Some((entry, _)) => entry.write(release, since, 0),
+            None => self.oldest().0.write(release, since, 0),
+        }
     }
 
-    /// The place for a new entry: a free one, else that of the release that was left first.
-    pub(super) fn place(&self) -> &SharedEntry {
+    /// The entry with this path.
+    pub(super) fn find<'b>(
+        &self,
+        path: &CStr,
+        buffer: &'b mut PathBuffer,
+    ) -> Option<(&SharedEntry, Found<'b>)> {
+        let mut entries = self.history.entries.iter();
+        let entry = entries.find(|entry| {
+            let found = entry.read(buffer);
+            found.is_some_and(|found| found.release.path == path)
+        })?;
+        Some((entry, entry.read(buffer)?))
+    }
+
+    /// A free place, or else the entry that was left first; and when that was.
+    pub(super) fn oldest(&self) -> (&SharedEntry, Micros) {
         let mut buffer: PathBuffer = [0; MAX_PATH];
-        let entries = self.history.entries.iter();
-        let left = |entry: &&SharedEntry| match (entry.read(&mut buffer), entry.left()) {
-            (None, _) => Micros::MIN,
-            (Some(_), 0) => Micros::MAX,
-            (Some(_), left) => left,
-        };
-        let mut left = left;
-        entries
-            .min_by_key(|entry| left(entry))
-            .expect("there are places")
+        let mut oldest = (&self.history.entries[0], Micros::MAX);
+        for entry in &self.history.entries {
+            let left = match entry.read(&mut buffer) {
+                None => Micros::MIN,
+                Some(Found { left: 0, .. }) => Micros::MAX,
+                Some(found) => found.left,
+            };
+            if left < oldest.1 {
+                oldest = (entry, left);
+            }
+        }
+        oldest
     }
 }
