@@ -143,7 +143,7 @@ fn bind(flags: &[String]) {
             "ap_hook_(post_read_request|translate_name|map_to_storage|fixups|handler|post_config|pre_config)",
         )
         .allowlist_function("ap_hook_(test_config|pre_mpm)|apr_optional_hook_add")
-        .allowlist_function("ap_state_query|ap_exists_config_define|realdoc_log.*")
+        .allowlist_function("ap_state_query|ap_exists_config_define|ap_runtime_dir_relative|realdoc_log.*")
         .allowlist_function("ap_escape_(logitem|html2)|ap_ht_time|ap_rwrite|ap_set_content_type")
         .allowlist_var("ap_conftree|ap_server_conf|ap_top_module|apr_hook_debug_current|ACCESS_CONF|AP_STATUS_SHORT")
         .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|M_GET|RSRC_CONF|APR_HOOK_.*|AP_SQ_.*")

@@ -9,6 +9,7 @@
 //! - [`warnings`]: what of it does not work as it did;
 //! - [`report`]: what the error log says of it;
 //! - [`dump`]: what `apachectl -t -D DUMP_REALDOC` says of it;
+//! - [`history`]: what is remembered of links while httpd is stopped;
 //! - [`link`]: a pinned symlink;
 //! - [`pin`]: where links lead for a request;
 //! - [`state`]: what we keep with a request; [`roots`], a part of it: its document root and its
@@ -33,6 +34,7 @@ mod environment;
 #[cfg(feature = "test-hooks")]
 mod faults;
 mod healing;
+mod history;
 #[allow(unsafe_code)]
 mod httpd;
 mod link;

@@ -11,9 +11,11 @@ use realdoc_core::table::LinkTable;
 
 use crate::analysis::Analyzer;
 use crate::config::{ServerConfig, Settings};
+use crate::history;
 use crate::httpd::{
-    Node, OtherModule, Pool, RebasedSections, Server, ServerId, Startup, auth_is_per_config,
-    has_directive, is_first_start, is_loaded, is_preflight, log, retained_slice, server_texts,
+    AtExit, Node, OtherModule, Pool, RebasedSections, Server, ServerId, Startup,
+    auth_is_per_config, has_directive, is_first_start, is_loaded, is_preflight, log,
+    retained_slice, server_texts,
 };
 use crate::module::Realdoc;
 use crate::report::{StartReport, log_warning};
@@ -31,7 +33,7 @@ const HISTORIES: usize = 512;
 const PRIVATE_SLOTS: usize = 1_024;
 
 /// The post_config hook: gives every server its [`Site`].
-pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
+pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>, main: Server<'c>) {
     if is_preflight() {
         return;
     }
@@ -97,6 +99,11 @@ pub(crate) fn set_up<'c>(startup: &Startup, pool: Pool<'c>, main: Server<'c>) {
     });
     // In one piece: thousands of them would each have to be registered with the pool.
     let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
+    if table.has_histories() {
+        let sites = configs.iter().filter_map(|config| config.site.as_ref());
+        let roots = sites.flat_map(|site| site.roots.iter().map(Arc::as_ref));
+        history::keep(startup, at_exit, pool, table, roots);
+    }
     for ((server, _), config) in servers.into_iter().zip(configs) {
         server.set_state::<Realdoc>(startup, config);
     }

@@ -23,14 +23,18 @@ pub fn release_name(link: &[u8], release: &[u8]) -> Vec<u8> {
 }
 
 /// A key for a link, 12 hexadecimal digits: the same in every httpd, whatever other links it has.
-/// (FNV-1a.)
 #[must_use]
 pub fn link_key(link: &[u8], is_readlink: bool) -> String {
-    let bytes = link.iter().chain([&0, if is_readlink { &1 } else { &0 }]);
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mode: &[u8] = if is_readlink { b"\0\x01" } else { b"\0\0" };
+    let hash = fnv1a(&[link, mode].concat());
     format!("{:012x}", (hash ^ hash >> 48) & 0xffff_ffff_ffff)
+}
+
+/// A hash that is the same everywhere and always.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::chain::{Chain, SharedChain};
 use crate::counters::{Counters, Counts};
 use crate::fs::Fs;
 use crate::history::{Formers, SharedHistory};
+use crate::record::Entry;
 use crate::resolve::{Link, Mode};
 use crate::stamp::{SharedStamp, Stamp};
 use crate::sync::AtomicU64;
@@ -164,6 +165,27 @@ impl LinkTable {
     ) -> Formers<'c> {
         let history = SharedHistory::find(self.histories, key(link, mode));
         Formers::of(history, current, now)
+    }
+
+    /// Whether anything is remembered of where links led before.
+    #[must_use]
+    pub fn has_histories(self) -> bool {
+        !self.histories.is_empty()
+    }
+
+    /// What is remembered of `link`, the newest first. What it leads to now is left `now`.
+    #[must_use]
+    pub fn remembered(self, link: &CStr, now: Micros) -> Vec<Entry> {
+        let history = SharedHistory::find(self.histories, key(link, &Mode::Realpath));
+        history.map_or_else(Vec::new, |history| history.entries(now))
+    }
+
+    /// Adds to it what was remembered before.
+    pub fn restore(self, link: &CStr, entries: &[Entry], now: Micros) {
+        let key = key(link, &Mode::Realpath);
+        if let Some(history) = SharedHistory::find_or_take(self.histories, key) {
+            history.restore(entries, now);
+        }
     }
 
     /// Notes for [`former`](Self::former) that `link` has been found to lead to its target. One

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::{NonNull, null};
 
 use super::answer::Answer;
+use super::exit::AtExit;
 use super::order::Order;
 use super::panic::catch_panic;
 use super::pool::Pool;
@@ -173,15 +174,20 @@ impl<'p, M: Loaded> Hooks<'p, M> {
 
     /// httpd has read its configuration. `f` gets the pool that lives as long as the configuration,
     /// and the main server.
-    pub(crate) fn post_config<F: ConfigHook>(&self, _: F, order: Order) {
-        unsafe extern "C" fn hook<F: ConfigHook>(
+    pub(crate) fn post_config<F: PostConfigHook>(&self, _: F, order: Order) {
+        unsafe extern "C" fn hook<F: PostConfigHook>(
             pconf: *mut raw::apr_pool_t,
-            _: *mut raw::apr_pool_t,
+            plog: *mut raw::apr_pool_t,
             _: *mut raw::apr_pool_t,
             main: *mut raw::server_rec,
         ) -> c_int {
-            // SAFETY: httpd calls this as such a hook.
-            unsafe { call_config::<F>("post_config", pconf, main) };
+            // SAFETY: httpd calls this as such a hook, when its logs are open.
+            unsafe {
+                let at_exit = AtExit::new(plog);
+                call_config("post_config", pconf, main, |startup, pool, main| {
+                    zst_instance::<F>()(startup, at_exit, pool, main);
+                });
+            }
             raw::OK as c_int
         }
         // SAFETY: as for the request hooks.
@@ -195,7 +201,7 @@ impl<'p, M: Loaded> Hooks<'p, M> {
             main: *mut raw::server_rec,
         ) {
             // SAFETY: httpd calls this as such a hook.
-            unsafe { call_config::<F>("test_config", pconf, main) };
+            unsafe { call_config("test_config", pconf, main, zst_instance::<F>()) };
         }
         // SAFETY: as for the request hooks.
         unsafe { raw::ap_hook_test_config(Some(hook::<F>), null(), null(), Order::MIDDLE.position) }
@@ -274,14 +280,25 @@ impl<F: for<'c> Fn(&Startup, Pool<'c>, Server<'c>) + Copy + Send + Sync + 'stati
 {
 }
 
-/// Calls such a function.
+/// The same for post_config, which can also leave what is to be done at httpd's end.
+pub(crate) trait PostConfigHook:
+    for<'c> Fn(&Startup, AtExit<'_>, Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static
+{
+}
+impl<F> PostConfigHook for F where
+    F: for<'c> Fn(&Startup, AtExit<'_>, Pool<'c>, Server<'c>) + Copy + Send + Sync + 'static
+{
+}
+
+/// Calls `f` with what such a function gets.
 ///
 /// # Safety
 /// `pconf` and `main` are what httpd hands to such a hook.
-unsafe fn call_config<F: ConfigHook>(
+unsafe fn call_config(
     name: &'static str,
     pconf: *mut raw::apr_pool_t,
     main: *mut raw::server_rec,
+    f: impl for<'c> FnOnce(&Startup, Pool<'c>, Server<'c>),
 ) {
     catch_panic(name, main, (), || {
         // SAFETY: httpd hands over its configuration pool and its main server, which both live
@@ -294,6 +311,6 @@ unsafe fn call_config<F: ConfigHook>(
                 Server::from_raw(main),
             )
         };
-        zst_instance::<F>()(&startup, pool, main);
+        f(&startup, pool, main);
     });
 }

@@ -38,7 +38,7 @@ macro_rules! log {
 pub(crate) use log;
 
 /// The log of a server that is null or alive, as C has it.
-pub(super) struct LogOf(pub(super) *const raw::server_rec);
+pub(crate) struct LogOf(pub(super) *const raw::server_rec);
 
 impl Log for LogOf {
     fn logs(&self, _: Level) -> bool {

@@ -83,29 +83,28 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
 /// The links on a docroot's path that any process has seen so far. Only shared memory is read: a
 /// file system that hangs must not hold up the page.
 fn links(root: &Docroot, site: &Site) -> Vec<Known> {
-    let path = root.path().to_bytes();
-    let ends = (1..=path.len()).filter(|end| path.get(*end).is_none_or(|byte| *byte == b'/'));
-    ends.filter_map(|end| {
-        let link = CString::new(&path[..end]).ok()?;
-        let counts = site.table.counts(&link, root.mode());
-        let counts = counts.filter(|counts| counts.checks > 0)?;
-        let (release, previous) = match site.table.chain(&link, root.mode()) {
-            Chain::Paths(paths) => {
-                let target = paths.last()?;
-                let previous = previous(&link, target, root, site);
-                (Some(name(&link, target)), previous)
-            }
-            Chain::TooLong => (Some(c"too long".into()), Vec::new()),
-            Chain::Unknown => (None, Vec::new()),
-        };
-        Some(Known {
-            link,
-            release: release.filter(|_| !counts.is_broken),
-            previous,
-            counts,
+    let links = root.prefixes();
+    links
+        .filter_map(|link| {
+            let counts = site.table.counts(&link, root.mode());
+            let counts = counts.filter(|counts| counts.checks > 0)?;
+            let (release, previous) = match site.table.chain(&link, root.mode()) {
+                Chain::Paths(paths) => {
+                    let target = paths.last()?;
+                    let previous = previous(&link, target, root, site);
+                    (Some(name(&link, target)), previous)
+                }
+                Chain::TooLong => (Some(c"too long".into()), Vec::new()),
+                Chain::Unknown => (None, Vec::new()),
+            };
+            Some(Known {
+                link,
+                release: release.filter(|_| !counts.is_broken),
+                previous,
+                counts,
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 fn previous(link: &CStr, current: &CStr, root: &Docroot, site: &Site) -> Vec<(CString, Micros)> {

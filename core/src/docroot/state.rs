@@ -9,7 +9,7 @@ use super::turn::Turn;
 use crate::Micros;
 use crate::fs::Fs;
 use crate::paths::strip_dir;
-use crate::resolve::Mode;
+use crate::resolve::{Mode, prefixes};
 use crate::switch::Snapshot;
 use crate::sync::{AtomicI64, Published};
 
@@ -53,6 +53,12 @@ impl Docroot {
     #[must_use]
     pub fn path(&self) -> &CStr {
         &self.path
+    }
+
+    /// The docroot and the directories above it, as configured. Each of them may be a link.
+    pub fn prefixes(&self) -> impl Iterator<Item = CString> {
+        let prefixes = prefixes(self.path.to_bytes());
+        prefixes.filter_map(|prefix| CString::new(prefix).ok())
     }
 
     /// How it is resolved.

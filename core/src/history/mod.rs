@@ -6,6 +6,7 @@
 //! can note a flip, also one that has just begun.
 
 mod entry;
+pub mod file;
 mod former;
 mod merge;
 mod note;

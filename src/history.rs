@@ -1,0 +1,49 @@
+//! What is remembered of the links while httpd is stopped: in a file, since many stop and start it
+//! after each deploy.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+
+use realdoc_core::docroot::Docroot;
+use realdoc_core::history::file;
+use realdoc_core::now;
+use realdoc_core::table::LinkTable;
+
+use crate::httpd::{AtExit, Pool, Startup, is_first_start, log, runtime_path};
+
+/// Restores at httpd's start what `table` is to remember of the links to the `roots`, and keeps it
+/// at its end.
+pub(crate) fn keep<'d>(
+    startup: &Startup,
+    at_exit: AtExit<'_>,
+    pool: Pool<'_>,
+    table: LinkTable,
+    roots: impl Iterator<Item = &'d Docroot>,
+) {
+    let Some(path) = runtime_path(startup, pool, c"realdoc.history") else {
+        return;
+    };
+    let links: BTreeSet<CString> = roots.flat_map(Docroot::prefixes).collect();
+    if is_first_start() {
+        let remembered = file::read(&path).unwrap_or_default();
+        for (link, entries) in remembered.iter().filter(|(link, _)| links.contains(link)) {
+            table.restore(link, entries, now());
+        }
+    }
+    at_exit.run(move |error_log| {
+        let remembered = |link: CString| {
+            let entries = table.remembered(&link, now());
+            (link, entries)
+        };
+        let remembered: Vec<_> = links.into_iter().map(remembered).collect();
+        if let Err(error) = file::write(&path, &remembered) {
+            log!(
+                error_log,
+                Warn,
+                "RD28: cannot write {}: {error}. After the next start, RealdocPrevious knows only \
+                 what `realdoc deploy` has recorded",
+                path.display()
+            );
+        }
+    });
+}
