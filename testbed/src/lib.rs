@@ -23,6 +23,7 @@
 //! left behind, even if the test process is killed.
 
 mod background;
+mod browser;
 mod builder;
 mod client;
 mod config;
@@ -42,6 +43,7 @@ mod server;
 mod wait;
 
 pub use background::{Background, Stop};
+pub use browser::Browser;
 pub use builder::Builder;
 pub use client::{Client, ClientError, Connection, Endpoint, H2Connection, Response};
 pub use fpm::PhpFpm;

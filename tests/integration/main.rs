@@ -30,6 +30,7 @@ macro_rules! each_mpm {
 
 mod auto;
 mod broken;
+mod browser;
 mod common;
 mod deploy;
 mod differential;
