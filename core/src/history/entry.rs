@@ -141,6 +141,44 @@ impl SharedEntry {
     }
 }
 
+/// What a taken-over process may do.
+#[cfg(test)]
+pub(super) const ENTRY_WORDS: usize = size_of::<SharedEntry>() / size_of::<u64>();
+
+#[cfg(test)]
+impl SharedEntry {
+    /// All words, the checksum first.
+    pub(super) fn words(&self) -> Vec<u64> {
+        let times = [&self.since, &self.left].map(|time| time.load(Acquire) as u64);
+        let rest = self.facts.iter().chain([&self.len]).chain(&self.path);
+        let checksum = self.checksum.load(Acquire);
+        let rest = rest.map(|word| word.load(Acquire));
+        [checksum].into_iter().chain(times).chain(rest).collect()
+    }
+
+    pub(super) fn scribble(&self, words: &[u64]) {
+        self.checksum.store(words[0], Publish);
+        self.set_times(words[1] as i64, words[2] as i64);
+        let rest = self.facts.iter().chain([&self.len]).chain(&self.path);
+        for (word, value) in rest.zip(&words[3..]) {
+            word.store(*value, Publish);
+        }
+    }
+
+    /// Makes the checksum match.
+    pub(super) fn sign(&self) {
+        let facts = self.facts.each_ref().map(|word| word.load(Acquire));
+        let path: Vec<u8> = self
+            .path
+            .iter()
+            .flat_map(|word| word.load(Acquire).to_ne_bytes())
+            .collect();
+        let len = self.len.load(Acquire) as usize;
+        let path = path.get(..len).unwrap_or_default();
+        self.checksum.store(checksum(facts, path), Publish);
+    }
+}
+
 impl Facts {
     fn words(self) -> [u64; 4] {
         let Identity {

@@ -37,17 +37,17 @@ impl SharedHistory {
     /// Adds what was remembered before httpd's start.
     pub(crate) fn restore(&self, entries: &[Entry], now: Micros) {
         if let Some(writing) = self.begin_to_write(now) {
-            writing.merge(entries.iter(), now);
+            writing.merge(entries, now);
         }
     }
 }
 
 impl Writing<'_> {
-    /// Adds what is in `entries`, none of which is current.
-    pub(super) fn merge<'e>(&self, entries: impl Iterator<Item = &'e Entry>, now: Micros) {
+    /// Adds what is in `entries`. Whatever they say to be left is left.
+    pub(super) fn merge(&self, entries: &[Entry], now: Micros) {
         let is_in_time =
             |until: Micros| (now - LONGEST..=now.saturating_add(SECOND)).contains(&until);
-        for entry in entries.filter(|entry| is_in_time(entry.until)) {
+        for entry in entries.iter().filter(|entry| is_in_time(entry.until)) {
             if let Ok(path) = CString::new(&*entry.path) {
                 self.merge_entry(entry, &path);
             }

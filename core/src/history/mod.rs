@@ -12,6 +12,8 @@ mod merge;
 mod note;
 mod owners;
 mod shared;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub use entry::MAX_PATH;
 pub use former::{Former, Formers};

@@ -40,9 +40,8 @@ impl SharedHistory {
         let Some(writing) = self.begin_to_write(now) else {
             return;
         };
-        // What is current is not left, whatever the record says.
-        let former = |entry: &&Entry| entry.path != link.target.to_bytes();
-        writing.merge(record.iter().filter(former), now);
+        writing.merge(&record, now);
+        // Last, since it is not left, whatever the record says.
         let is_since = is_past(symlink.changed_at, now);
         writing.enter(release, if is_since { symlink.changed_at } else { now });
     }

@@ -2,6 +2,8 @@
 //! answers, what it logs, what it costs.
 
 mod checks;
+#[path = "../common/mod.rs"]
+mod common;
 mod cost;
 mod counters;
 mod failures;

@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use realdoc_core::Micros;
 use realdoc_core::fs::{Errno, Fs, Inode, PATH_MAX, Stat};
-use realdoc_core::record::Identity;
+use realdoc_core::record::{Entry, Identity};
 
 #[derive(Clone, Debug)]
 enum Node {
@@ -28,6 +28,8 @@ pub(crate) struct MemoryFs {
     pub(crate) now: Cell<Micros>,
     /// When each path was changed, canonical.
     changes: RefCell<BTreeMap<String, Micros>>,
+    /// What `realdoc` has recorded of a link.
+    pub(crate) records: RefCell<BTreeMap<String, Vec<Entry>>>,
 }
 
 impl MemoryFs {
@@ -189,5 +191,12 @@ impl Fs for MemoryFs {
             owner: 0,
             changed_at: *changes.get(path).unwrap_or(&0),
         })
+    }
+
+    fn record(&self, link: &CStr, _: u32) -> Option<Vec<Entry>> {
+        let records = self.records.borrow();
+        records
+            .get(link.to_str().expect("tests use UTF-8"))
+            .cloned()
     }
 }
