@@ -4,10 +4,10 @@ use std::fs;
 
 use testbed::{Browser, LIMIT, Module, Mpm, Releases, Server, wait_until};
 
-/// What the page tells the server: `/report/WHAT`.
+/// What the page reports to the server: the query of a request.
 const CONFIG: &str = "\
 DocumentRoot {root}/app/current/web
-CustomLog {root}/reports %U \"expr=%{REQUEST_URI} =~ m#^/report/#\"";
+CustomLog {root}/reports %q \"expr=-n %{QUERY_STRING}\"";
 
 /// How a single-page application is served: its routes are no files.
 const ROUTES: [&str; 2] = ["", "FallbackResource /index.html"];
@@ -20,7 +20,7 @@ const PAGE: &str = r#"<!DOCTYPE html>
 
 /// What the page does once it is loaded: it waits for release 43, and clicks.
 const INDEX: &str = r#"
-const report = what => fetch("/report/" + what);
+const report = what => fetch("/release.txt?" + what);
 const button = document.querySelector("button");
 button.addEventListener("click", () =>
     import("./{cart}").then(cart => report(cart.release), () => report("broken")));
@@ -72,7 +72,7 @@ fn click_after_deploy(config: &str) -> String {
         reports.collect::<Vec<_>>()
     };
     wait_until("the page is loaded", LIMIT, || !reports().is_empty());
-    assert_eq!(reports(), ["/report/loaded"]);
+    assert_eq!(reports(), ["?loaded"]);
     site.deploy("43");
     wait_until("the click has its answer", LIMIT, || reports().len() > 1);
     let report = reports().pop().expect("there are two");
@@ -93,6 +93,6 @@ fn a_page_loses_its_chunks() {
         return;
     }
     for routes in ROUTES {
-        assert_eq!(click_after_deploy(routes), "/report/broken", "{routes}");
+        assert_eq!(click_after_deploy(routes), "?broken", "{routes}");
     }
 }
