@@ -6,7 +6,6 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use once_cell::sync::OnceCell;
 use realdoc_core::table::Slot;
 
 use crate::config::ServerConfig;
@@ -14,9 +13,8 @@ use crate::httpd::{
     DirConfig, File, Level, Log, Options, Pool, PoolList, PoolPath, Request, Server, Shorten,
     Startup, retained_slice,
 };
-use crate::link::Link;
 use crate::module::Realdoc;
-use crate::pin::Directory;
+use crate::pin::{Directory, Found, Rules};
 
 /// A value with a lifetime, in a list that a parent and its children share.
 struct Named<'a>(&'a CStr);
@@ -63,14 +61,16 @@ fn made_in_list<'r>(list: &'r PoolList<'r, Named<'static>>) -> Option<&'r Named<
 
 /// A value of this stack frame in a configuration that lives as long as the request.
 fn stack_in_config<'r>(r: Request<'r>) {
-    let link = Link {
-        name: c"/srv/app/current",
-        target: c"/srv/app/42",
-        owner: OnceCell::new(),
+    let found = Found {
+        by: None,
+        rules: Rules {
+            config: None,
+            place: None,
+        },
     };
     let config: DirConfig<'r> = r.dir_config();
     let merged = config.merge_with::<Realdoc>(r.pool(), config, |_| Directory {
-        found_by: Some(&link), //~ E0597
+        found: Some(&found), //~ E0597
     });
     r.set_dir_config(merged);
 }
