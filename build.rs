@@ -111,7 +111,7 @@ fn check_version(include_dir: &std::path::Path) {
 fn bind(flags: &[String]) {
     // What is not read, and differs between httpd's and APR's own builds.
     let opaque = "conn_rec|process_rec|apr_sockaddr_t|apr_bucket_brigade\
-        |ap_filter_t|ap_logconf|htaccess_result|ap_configfile_t|server_addr_rec";
+        |ap_logconf|htaccess_result|ap_configfile_t|server_addr_rec";
     let bindings = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_args(flags)
@@ -130,7 +130,10 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path|ap_get_request_note",
         )
-        .allowlist_function("apr_table_elts")
+        .allowlist_function("apr_table_(elts|copy)|ap_pregcomp|ap_run_header_parser")
+        .allowlist_function(
+            "ap_sub_req_method_uri|ap_destroy_sub_req|ap_internal_fast_redirect",
+        )
         .allowlist_function(
             "ap_hook_get_(access_checker|access_checker_ex|check_user_id|auth_checker)",
         )
@@ -142,13 +145,14 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_hook_(post_read_request|translate_name|map_to_storage|fixups|handler|post_config|pre_config)",
         )
-        .allowlist_function("ap_hook_(test_config|pre_mpm)|apr_optional_hook_add")
-        .allowlist_function("ap_state_query|ap_exists_config_define|ap_runtime_dir_relative|realdoc_log.*")
+        .allowlist_function("ap_hook_(test_config|pre_mpm|post_perdir_config|insert_error_filter)")
+        .allowlist_function("apr_optional_hook_add|ap_state_query|ap_exists_config_define")
+        .allowlist_function("ap_runtime_dir_relative|realdoc_log.*")
         .allowlist_function("ap_escape_(logitem|html2)|ap_ht_time|ap_rwrite|ap_set_content_type")
         .allowlist_var("ap_conftree|ap_server_conf|ap_top_module|apr_hook_debug_current|ACCESS_CONF|AP_STATUS_SHORT")
         .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|M_GET|RSRC_CONF|APR_HOOK_.*|AP_SQ_.*")
         .allowlist_var(
-            "OPT_.*|OR_.*|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
+            "OPT_.*|OR_.*|AP_REG_EXTENDED|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
         )
         .allowlist_var("AUTH[NZ]_PROVIDER_.*|APR_INCOMPLETE|AP_NOTE_.*_WALK|REALDOC_.*")
         .allowlist_type(opaque)

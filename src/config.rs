@@ -8,7 +8,7 @@ use realdoc_core::resolve::Mode;
 use realdoc_core::settings::{self, Sections, UseReadlink};
 use realdoc_core::{Micros, SECOND};
 
-use crate::httpd::{Args, Directive, Server, ServerId};
+use crate::httpd::{self, Args, Directive, Server, ServerId};
 use crate::module::Realdoc;
 use crate::site::Site;
 
@@ -111,50 +111,52 @@ impl ServerConfig {
     }
 }
 
+type Set = httpd::Set<Realdoc>;
+
 /// All directives.
 pub(crate) const DIRECTIVES: &[Directive<Realdoc>] = &[
     Directive {
         name: c"Realdoc",
         usage: c"On (default) or Off: whether this server's document root is resolved",
         args: Args::Take1,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             config.settings.realdoc = Some(settings::flag(name, value)?);
             Ok(())
-        },
+        }),
     },
     Directive {
         name: c"RealpathEvery",
         usage:
             c"how often to look where the links lead, at most: 2, 500ms; 0 (default): for each request",
         args: Args::Take1,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             config.settings.realpath_every = Some(settings::time(name, value)?);
             Ok(())
-        },
+        }),
     },
     Directive {
         name: c"UseReadlink",
         usage: c"On, Off (default) or the path to begin at: replace only the first link, by one step",
         args: Args::Take1,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             config.settings.use_readlink = Some(settings::use_readlink(name, value)?);
             Ok(())
-        },
+        }),
     },
     Directive {
         name: c"RealdocGrace",
         usage: c"how long the last good target serves while the link is missing: 10 (default), 500ms; 0: not at all",
         args: Args::Take1,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             config.settings.grace = Some(settings::time(name, value)?);
             Ok(())
-        },
+        }),
     },
     Directive {
         name: c"RealdocLink",
         usage: c"absolute paths of further links to pin, below the document root or where an Alias leads; or None (default)",
         args: Args::Iterate,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             let link = settings::link(name, value)?;
             let links = config.settings.links.get_or_insert_default();
             match link {
@@ -162,25 +164,49 @@ pub(crate) const DIRECTIVES: &[Directive<Realdoc>] = &[
                 None => links.clear(),
             }
             Ok(())
-        },
+        }),
     },
     Directive {
         name: c"RealdocSections",
         usage: c"the sections of which name apply: Link, Target or Auto (default)",
         args: Args::Take1,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             config.settings.sections = Some(settings::sections(name, value)?);
             Ok(())
-        },
+        }),
+    },
+    Directive {
+        name: c"RealdocPrevious",
+        usage: c"Off (default), On or how long ago a release may have been left whose hashed files are still served, and how many such releases count: 24h 5",
+        args: Args::Take12,
+        set: Set::Directory(|directory, pool, name, values| {
+            directory.change_previous(pool, |previous| previous.set_window(name, values))
+        }),
+    },
+    Directive {
+        name: c"RealdocPreviousNames",
+        usage: c"Hashed (default) or a regex for the paths of the URLs that RealdocPrevious is for",
+        args: Args::Take1,
+        set: Set::Directory(|directory, pool, name, values| {
+            directory.change_previous(pool, |previous| previous.set_names(pool, name, values))
+        }),
+    },
+    Directive {
+        name: c"RealdocPreviousMissing",
+        usage: c"Pass (default) or NotFound: what becomes of a request for such a file that no release has",
+        args: Args::Take1,
+        set: Set::Directory(|directory, pool, name, values| {
+            directory.change_previous(pool, |previous| previous.set_missing(name, values))
+        }),
     },
     #[cfg(feature = "test-hooks")]
     Directive {
         name: c"RealdocTestPrivateCells",
         usage: c"On or Off",
         args: Args::Take1,
-        set: |config, name, value| {
+        set: Set::Server(|config, name, value| {
             config.settings.private_cells = Some(settings::flag(name, value)?);
             Ok(())
-        },
+        }),
     },
 ];

@@ -7,6 +7,7 @@ use crate::link::LinkedPath;
 use crate::mapping::map_again;
 use crate::owner;
 use crate::pin::{NoAnswer, Pin};
+use crate::previous;
 use crate::state::RequestState;
 use crate::walk;
 
@@ -62,6 +63,9 @@ fn walk_down<'r>(
         };
         answer = other;
     }
+    if pin.site.has_previous && answer == Answer::OK && r.is_initial() {
+        previous::note(r, state, pin, name);
+    }
     match state.refused.take() {
         Some((refusal, link)) if answer != Answer::OK => walk::refuse(r, refusal, link),
         _ => answer,
@@ -101,6 +105,7 @@ fn walk_once<'r>(
         }
         let answer = r.directory_walk();
         return Some(if answer == Answer::OK {
+            complete_name(r, state, pin, name);
             r.file_walk()
         } else {
             answer
@@ -110,6 +115,7 @@ fn walk_once<'r>(
     Some(match walk::directory_walk(r, pin, name, before) {
         Ok(walk) => {
             state.walk.set(Some(walk));
+            complete_name(r, state, pin, name);
             walk::file_walk(r, walk)
         }
         Err(error) => {
@@ -135,4 +141,17 @@ fn start_again<'r>(
     r.set_path_info(path_info);
     let name = map_again(r, state, pin, path);
     walk_once(r, state, pin, name)
+}
+
+/// See [`previous::complete_name`].
+#[inline]
+fn complete_name<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+    name: LinkedPath<'r>,
+) {
+    if pin.site.has_previous {
+        previous::complete_name(r, state, pin, name);
+    }
 }

@@ -18,6 +18,7 @@
 //! - [`owner`]: `SymLinksIfOwnerMatch`, where httpd's own walk does not meet the link;
 //! - [`walk`]: the configuration that applies there; [`healing`]: the walk again, in a newer
 //!   release;
+//! - [`previous`]: a file of an earlier release that this one does not have;
 //! - [`rewriting`]: what mod_rewrite is shown; [`environment`]: what scripts are; [`proxy`]: what
 //!   FastCGI servers are;
 //! - [`status`]: a part of mod_status' page;
@@ -45,6 +46,7 @@ mod misuse;
 mod module;
 mod owner;
 mod pin;
+mod previous;
 mod proxy;
 mod report;
 mod rewriting;
@@ -103,10 +105,11 @@ impl ModuleState for Realdoc {
     }
 
     fn merge_directory<'c>(
+        pool: Pool<'c>,
         base: Self::Directory<'c>,
         own: Self::Directory<'c>,
     ) -> Self::Directory<'c> {
-        pin::Directory::merge(base, own)
+        pin::Directory::merge(pool, base, own)
     }
 
     fn shorten_directory<'s, 'l: 's>(directory: Self::Directory<'l>) -> Self::Directory<'s> {
@@ -124,6 +127,15 @@ fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     }
     // When mod_proxy has found its worker by the name that the configuration gives.
     hooks.proxy_pre_request(proxy::rewrite_fcgi_path);
+    if httpd::has_directive(c"RealdocPrevious") {
+        hooks.post_perdir_config(previous::parse_headers, Order::REALLY_LAST);
+        // When the rules of the release have refused a request or led it elsewhere, and before a
+        // page takes the place of what is missing.
+        const RULES: &[&CStr] = &[c"mod_rewrite.c", c"mod_alias.c"];
+        const PAGES: &[&CStr] = &[c"mod_dir.c", c"mod_headers.c"];
+        hooks.fixups(previous::serve, Order::LAST.after(RULES).before(PAGES));
+        hooks.insert_error_filter(previous::forbid_caching);
+    }
     if httpd::sets_handler(status::HANDLER) {
         hooks.handler(status::answer, Order::MIDDLE);
     }

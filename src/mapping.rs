@@ -13,8 +13,9 @@ use crate::httpd::{Answer, Request};
 use crate::link::{Link, LinkedPath};
 use crate::module::Realdoc;
 use crate::pin::{NoAnswer, Pin};
+use crate::previous::forbid_caching;
 use crate::roots::{canonicalize, is_absolute};
-use crate::state::{RequestState, inherited_pin, site_of};
+use crate::state::{RequestState, Trial, inherited_pin, site_of};
 
 /// post_read_request: in Target mode a request takes its pin here. A redirect has that of the
 /// request before it.
@@ -22,6 +23,8 @@ pub(crate) fn begin(r: Request<'_>) -> Answer {
     if r.is_initial() {
         answer(begin_initial(r))
     } else {
+        // The page of `ErrorDocument`.
+        forbid_caching(r);
         answer(begin_derived(r))
     }
 }
@@ -46,11 +49,20 @@ fn begin_initial(r: Request<'_>) -> Result<(), NoAnswer> {
 
 /// translate_name: the same for a subrequest for a URL, for which httpd calls no hook before.
 pub(crate) fn begin_subrequest(r: Request<'_>) -> Answer {
-    if r.is_subrequest() {
-        answer(begin_derived(r))
-    } else {
-        Answer::DECLINED
+    if !r.is_subrequest() {
+        return Answer::DECLINED;
     }
+    let begun = answer(begin_derived(r));
+    let trial = RequestState::of_parent(r).and_then(|main| main.tries);
+    if let (Some(trial), Some(state)) = (trial, RequestState::of(r)) {
+        state.trial.set(Some(trial));
+        if let Trial::Current(name) = trial {
+            r.set_filename(name);
+            return Answer::OK;
+        }
+        state.hide_main(r);
+    }
+    begun
 }
 
 /// What comes from another request stays in its release. In Link mode its URL is translated by the
@@ -67,13 +79,14 @@ fn begin_derived(r: Request<'_>) -> Result<(), NoAnswer> {
     let state = RequestState::or_new(r);
     state.is_for_url.set(true);
     environment::name_link(r, pin);
-    if pin.site.by_link {
-        return Ok(());
+    if pin.translates_by_release() {
+        pin_document_root(r, state, pin)
+    } else {
+        Ok(())
     }
-    pin_document_root(r, state, pin)
 }
 
-/// Target mode: the request gets its pin, and the document root of the release.
+/// The request gets its pin, and the document root of the release.
 fn pin_document_root<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
@@ -86,7 +99,11 @@ fn pin_document_root<'r>(
 
 /// map_to_storage, before all other modules: what was named under a link is named in the release.
 pub(crate) fn map_to_release(r: Request<'_>) -> Answer {
-    if RequestState::of(r).is_some() || !r.is_initial() || site_of(r.server()).is_some() {
+    let state = RequestState::of(r);
+    if let Some(state) = state {
+        state.show_main(r);
+    }
+    if state.is_some() || !r.is_initial() || site_of(r.server()).is_some() {
         answer(map_names(r))
     } else {
         Answer::DECLINED
@@ -111,7 +128,11 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
         return Ok(());
     };
     pin.pin_path(r, path.to_bytes())?;
-    let resolved_root = state.roots.resolved.get().filter(|_| !pin.site.by_link);
+    let resolved_root = state
+        .roots
+        .resolved
+        .get()
+        .filter(|_| pin.translates_by_release());
     let mapping = map(
         &Translated {
             filename: path.to_bytes(),

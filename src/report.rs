@@ -7,10 +7,11 @@ use std::ffi::CStr;
 use realdoc_core::docroot::Docroot;
 use realdoc_core::fs::{Fs, OsFs};
 use realdoc_core::resolve::{Mode, Resolved, starts_at_component};
+use realdoc_core::{Micros, SECOND};
 
 use crate::analysis::{HostAnalysis, OneName, directive, sections_by_one_name};
 use crate::config::ServerConfig;
-use crate::httpd::{Level, Log, Section, Server, log};
+use crate::httpd::{Level, Log, Request, Section, Server, log};
 use crate::site::Site;
 use crate::warnings::{Warning, WarningKind};
 
@@ -219,5 +220,17 @@ fn log_left_out(site: &Site, server: Server<'_>, section: Section<'_>) {
             "RD06: {section} names only the link: it does not apply to requests, since they run in \
              the release (RealdocSections Link would apply it)"
         );
+    }
+}
+
+/// A request was answered from `release`, which its link had left at `left`. Each release is
+/// worth a line.
+pub(crate) fn log_served(r: Request<'_>, site: &Site, release: &CStr, left: Micros) {
+    let ago = (realdoc_core::now() - left).max(0) / SECOND;
+    let (uri, release) = (r.uri().to_string_lossy(), show(release));
+    if site.log_once.is_first(&format!("RD18 {release} {left}")) {
+        log!(r, Info, "RD18: {uri} is of {release}, left {ago} s ago");
+    } else {
+        log!(r, Debug, "RD18: {uri} is of {release}, left {ago} s ago");
     }
 }

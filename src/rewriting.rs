@@ -20,6 +20,7 @@ use crate::state::{Replaced, RequestState, ShownFile};
 /// fixups, before mod_rewrite.
 pub(crate) fn show_names(r: Request<'_>) -> Answer {
     if let Some((state, pin)) = RequestState::with_pin(r) {
+        state.hide_main(r);
         let found = r.dir_config().state::<Realdoc>().found;
         if let Some((found, link)) = found.and_then(|found| Some((found, found.by?))) {
             match rules_place(r, pin, found) {
@@ -129,6 +130,7 @@ fn show_context<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) {
 /// the configured document root loses it.
 pub(crate) fn restore_names(r: Request<'_>) -> Answer {
     if let Some((state, _)) = RequestState::with_pin(r) {
+        state.show_main(r);
         let replaced = state.replaced.take();
         if let Some(replaced) = replaced {
             r.set_context(replaced.context);

@@ -59,7 +59,11 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
             );
         },
     ));
-    let file_tests = servers_with_file_tests(startup, main);
+    let file_tests = servers_with(startup, main, |node| {
+        tests_file(node.name().to_bytes(), node.args().to_bytes())
+    });
+    let rules = servers_with(startup, main, |node| node.name() == c"RewriteRule");
+    let has_previous = has_directive(c"RealdocPrevious");
     let log_once = log_once(startup);
     let mut analyzer = Analyzer::new(pool);
     let mut report = StartReport::default();
@@ -87,6 +91,8 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                 owners_must_match: host.owners_must_match(),
                 auth_is_per_config,
                 rebased: Arc::clone(&rebased),
+                has_previous: has_previous && !host.docroot.mode().is_readlink(),
+                has_server_rules: rules.contains(&server.id()) || rules.contains(&main.id()),
                 rewrite: OtherModule::find(c"mod_rewrite.c"),
                 roots: roots(host.docroot, host.further),
             }
@@ -117,12 +123,15 @@ fn roots(docroot: Arc<Docroot>, mut further: Vec<Arc<Docroot>>) -> Vec<Arc<Docro
     further
 }
 
-/// The servers whose rules may test files while a URL is translated.
-fn servers_with_file_tests(startup: &Startup, main: Server<'_>) -> Vec<ServerId> {
-    let tests_file = |node: &Node<'_>| tests_file(node.name().to_bytes(), node.args().to_bytes());
+/// The servers with such a directive outside of all sections.
+fn servers_with(
+    startup: &Startup,
+    main: Server<'_>,
+    is_it: impl Fn(&Node<'_>) -> bool,
+) -> Vec<ServerId> {
     server_texts(startup, main)
         .into_iter()
-        .filter(|(_, nodes)| nodes.iter().any(tests_file))
+        .filter(|(_, nodes)| nodes.iter().any(&is_it))
         .map(|(server, _)| server.id())
         .collect()
 }
@@ -164,7 +173,7 @@ fn table(startup: &Startup, main: Server<'_>) -> LinkTable {
 
 fn shared_table(startup: &Startup) -> io::Result<LinkTable> {
     // Another layout takes another name.
-    let slots = retained_slice(startup, "mod_realdoc table 3", SLOTS)?;
+    let slots = retained_slice(startup, "mod_realdoc table 4", SLOTS)?;
     let chains = retained_slice(startup, "mod_realdoc chains 1", SLOTS)?;
     let table = LinkTable::new(slots, chains);
     if !has_directive(c"RealdocPrevious") {

@@ -7,7 +7,7 @@ use std::iter::successors;
 use realdoc_core::symlinks::Refusal;
 
 use crate::config::ServerConfig;
-use crate::httpd::{Context, Request, Server};
+use crate::httpd::{Context, Env, HiddenMain, Request, Server};
 use crate::link::LinkedPath;
 use crate::module::Realdoc;
 use crate::pin::Pin;
@@ -34,6 +34,46 @@ pub(crate) struct RequestState<'r> {
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.
     pub(crate) walk: Cell<Option<&'r WalkCache<'r>>>,
+    /// The file that the request asks for and its release does not have.
+    pub(crate) lost: Cell<Option<Lost<'r>>>,
+    /// What its file's name was before it was completed.
+    pub(crate) cut: Cell<Option<Cut<'r>>>,
+    /// What the subrequest is to show that is being looked up.
+    pub(crate) tries: Cell<Option<Trial<'r>>>,
+    /// What this subrequest is to show.
+    pub(crate) trial: Cell<Option<Trial<'r>>>,
+    /// Whether all rules have let it pass that may refuse it or lead it elsewhere.
+    pub(crate) has_passed: Cell<bool>,
+    /// Its main request, while that is hidden.
+    pub(crate) hidden_main: Cell<Option<HiddenMain<'r>>>,
+}
+
+/// What a request asks for that ends at no file.
+#[derive(Clone, Copy)]
+pub(crate) struct Lost<'r> {
+    /// The file, by the link's name.
+    pub(crate) name: &'r CStr,
+    /// Rules of the virtual host have led the request to another file, which is there.
+    pub(crate) is_rewritten: bool,
+    /// The variables for scripts, before .htaccess files could set any.
+    pub(crate) env: Env<'r>,
+}
+
+/// The name that a file's walk has found, which ends at the last directory that is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut<'r> {
+    pub(crate) whole: &'r CStr,
+    pub(crate) filename: &'r CStr,
+    pub(crate) path_info: &'r CStr,
+}
+
+/// What a subrequest of a lost request is to show.
+#[derive(Clone, Copy)]
+pub(crate) enum Trial<'r> {
+    /// What the current release says of the file with this name by the link.
+    Current(&'r CStr),
+    /// What a former one does.
+    Former,
 }
 
 /// What a request knows of the one that it came from.
@@ -42,6 +82,10 @@ pub(crate) struct Inherited<'r> {
     pin: Option<&'r Pin<'r>>,
     /// How that one's file was found.
     pub(crate) walk: Option<&'r WalkCache<'r>>,
+    /// Whether it ended at no file.
+    pub(crate) is_lost: bool,
+    /// What its subrequest is to show.
+    pub(crate) tries: Option<Trial<'r>>,
 }
 
 /// Names that others have been put in the place of.
@@ -85,6 +129,22 @@ impl<'r> RequestState<'r> {
         r.parent()?.state::<Realdoc>()
     }
 
+    /// Rules that lead to another URL, and others by a flag, do not apply to subrequests
+    /// (mod_rewrite.c, apply_rewrite_list). They are to apply to one that shows what a release's
+    /// rules say, so that does not look like one.
+    pub(crate) fn hide_main(&self, r: Request<'r>) {
+        if self.trial.get().is_some() {
+            self.hidden_main.set(r.hide_main());
+        }
+    }
+
+    /// It looks like a subrequest again.
+    pub(crate) fn show_main(&self, r: Request<'r>) {
+        if let Some(main) = self.hidden_main.take() {
+            r.show_main(main);
+        }
+    }
+
     pub(crate) fn inherit<'i>(&self) -> Inherited<'i>
     where
         'r: 'i,
@@ -92,6 +152,8 @@ impl<'r> RequestState<'r> {
         Inherited {
             pin: self.pin(),
             walk: self.walk.get(),
+            is_lost: self.lost.get().is_some(),
+            tries: self.tries.get(),
         }
     }
 

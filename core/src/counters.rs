@@ -27,6 +27,8 @@ pub(crate) struct Counters {
     errno: AtomicI32,
     /// 1 from a failure on until a check succeeds.
     is_broken: AtomicI32,
+    served: AtomicU64,
+    lost: AtomicU64,
 }
 
 /// A link's counters at one moment.
@@ -45,6 +47,10 @@ pub struct Counts {
     pub failure: Option<(Micros, Errno)>,
     /// Whether the last check failed.
     pub is_broken: bool,
+    /// How many requests for hashed files were answered from a former release.
+    pub served: u64,
+    /// How many found such a file in no release.
+    pub lost: u64,
 }
 
 impl Counters {
@@ -79,6 +85,12 @@ impl Counters {
         self.failures.fetch_add(1, Relaxed);
     }
 
+    /// A request has not found its file in the current release.
+    pub(crate) fn lost(&self, is_served: bool) {
+        let counter = if is_served { &self.served } else { &self.lost };
+        counter.fetch_add(1, Relaxed);
+    }
+
     /// Whatever the shared memory holds, the times can be printed and the error is one.
     pub(crate) fn read(&self) -> Counts {
         let time = |at: &AtomicI64| at.load(Relaxed).clamp(0, LATEST);
@@ -96,6 +108,8 @@ impl Counters {
                 .filter(|_| failures > 0)
                 .map(|errno| (time(&self.failed_at), errno)),
             is_broken: self.is_broken.load(Relaxed) != 0,
+            served: self.served.load(Relaxed),
+            lost: self.lost.load(Relaxed),
         }
     }
 
@@ -105,6 +119,8 @@ impl Counters {
         self.flips.store(0, Relaxed);
         self.failures.store(0, Relaxed);
         self.is_broken.store(0, Relaxed);
+        self.served.store(0, Relaxed);
+        self.lost.store(0, Relaxed);
     }
 }
 

@@ -21,6 +21,7 @@
 //! - [`file_tests`]: directives that test files while a URL is translated.
 //! - [`log_once`]: log lines that the whole server writes once.
 //! - [`record`]: what the command `realdoc` keeps beside a link.
+//! - [`previous`]: the names of files that may come from a former release.
 //! - [`settings`]: the values of the directives.
 //!
 //! Nothing here is unsafe, allocates on a request's common path, or holds a lock
@@ -43,6 +44,7 @@ pub mod log_once;
 pub mod mapping;
 pub mod paths;
 pub mod patterns;
+pub mod previous;
 pub mod record;
 mod record_file;
 pub mod resolve;

@@ -32,7 +32,9 @@ impl<'a> Joined<'a> {
         strip_dir(self.tail, dir.strip_prefix(self.dir)?)
     }
 
-    fn is(self, path: &[u8]) -> bool {
+    /// Whether it is `path`.
+    #[must_use]
+    pub fn is(self, path: &[u8]) -> bool {
         path.strip_prefix(self.dir) == Some(self.tail)
     }
 }

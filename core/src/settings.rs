@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
+use crate::previous::Window;
 use crate::{Micros, SECOND};
 
 /// The longest time that a directive takes, in [`Micros`]: a year.
@@ -111,6 +112,70 @@ pub fn link(name: &str, value: &CStr) -> Result<Option<CString>, String> {
         return Ok(CString::new(text).ok());
     }
     Err(refuse(name, value, "absolute paths, or None"))
+}
+
+/// The longest time of `RealdocPrevious`: 30 days.
+const LONGEST_WINDOW: Micros = 30 * 24 * 3600 * SECOND;
+
+/// The most releases of `RealdocPrevious`: as many as the history of a link has.
+const MOST_RELEASES: usize = 16;
+
+/// The values of `RealdocPrevious`. `None`: off.
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn previous(name: &str, value: &CStr, count: Option<&CStr>) -> Result<Option<Window>, String> {
+    const ALLOWED: &str = "On, Off, or a time of at most 720h, in seconds or with a unit, and a number of \
+         releases from 1 to 16: 24h, 24h 5";
+    let on = Window {
+        span: 24 * 3600 * SECOND,
+        count: 5,
+    };
+    let refused = || {
+        let mut text = value.to_bytes().to_vec();
+        if let Some(count) = count {
+            text.push(b' ');
+            text.extend(count.to_bytes());
+        }
+        refuse(name, &CString::new(text).unwrap_or_default(), ALLOWED)
+    };
+    if let Ok(is_on) = flag(name, value) {
+        return match count {
+            None => Ok(is_on.then_some(on)),
+            Some(_) => Err(refused()),
+        };
+    }
+    let span = time(name, value).map_err(|_| refused())?;
+    let count = match count.map(CStr::to_str) {
+        None => Ok(on.count),
+        Some(Ok(count)) if count.bytes().all(|byte| byte.is_ascii_digit()) => {
+            count.parse().map_err(|_| refused())
+        }
+        Some(_) => Err(refused()),
+    }?;
+    if (1..=LONGEST_WINDOW).contains(&span) && (1..=MOST_RELEASES).contains(&count) {
+        Ok(Some(Window { span, count }))
+    } else {
+        Err(refused())
+    }
+}
+
+/// What is said of a bad value of `RealdocPreviousNames`.
+#[must_use]
+pub fn refuse_names(name: &str, value: &CStr) -> String {
+    refuse(name, value, "Hashed or a regex")
+}
+
+/// The value of `RealdocPreviousMissing`: whether a file that no release has is not found.
+///
+/// # Errors
+/// The sentence for the administrator.
+pub fn previous_missing(name: &str, value: &CStr) -> Result<bool, String> {
+    match value.to_bytes() {
+        v if v.eq_ignore_ascii_case(b"pass") => Ok(false),
+        v if v.eq_ignore_ascii_case(b"notfound") => Ok(true),
+        _ => Err(refuse(name, value, "Pass or NotFound")),
+    }
 }
 
 fn refuse(name: &str, value: &CStr, allowed: &str) -> String {
@@ -239,5 +304,57 @@ mod tests {
             let _ = time("X", &c(&junk));
             let _ = use_readlink("X", &c(&junk));
         }
+    }
+
+    #[test]
+    fn previous_takes_a_word_or_a_time_and_a_count() {
+        let parse = |text: &str| {
+            let (value, count) = match text.split_once(' ') {
+                Some((value, count)) => (value, Some(c(count))),
+                None => (text, None),
+            };
+            previous("RealdocPrevious", &c(value), count.as_deref())
+        };
+        let window = |seconds: i64, count| {
+            Some(Window {
+                span: seconds * SECOND,
+                count,
+            })
+        };
+        assert_eq!(parse("Off"), Ok(None));
+        assert_eq!(parse("on"), Ok(window(24 * 3600, 5)));
+        assert_eq!(parse("24h"), Ok(window(24 * 3600, 5)));
+        assert_eq!(parse("90"), Ok(window(90, 5)));
+        assert_eq!(parse("5mi 1"), Ok(window(300, 1)));
+        assert_eq!(parse("720h 16"), Ok(window(720 * 3600, 16)));
+        for bad in [
+            "0",
+            "-1",
+            "721h",
+            "1x",
+            "yes",
+            "24h 0",
+            "24h 17",
+            "24h -1",
+            "24h +1",
+            "24h x",
+            "24h ",
+            "On 5",
+            "Off 5",
+            "24h 99999999999999999999",
+        ] {
+            let message = parse(bad).expect_err(bad);
+            let start =
+                format!("RealdocPrevious: '{bad}' is not allowed; allowed is On, Off, or a time");
+            assert!(message.starts_with(&start), "{message}");
+        }
+    }
+
+    #[test]
+    fn previous_missing_takes_two_words() {
+        let parse = |text| previous_missing("RealdocPreviousMissing", &c(text));
+        assert_eq!(parse("pass"), Ok(false));
+        assert_eq!(parse("NotFound"), Ok(true));
+        assert!(parse("404").is_err());
     }
 }

@@ -138,6 +138,14 @@ impl LinkTable {
         Some(self.slots[self.find(name, mode)?].counters().read())
     }
 
+    /// A request has not found its file behind the link `name`: a former release has answered it,
+    /// or none has.
+    pub fn count_lost(self, name: &CStr, mode: &Mode, is_served: bool) {
+        if let Some(at) = self.find(name, mode) {
+            self.slots[at].counters().lost(is_served);
+        }
+    }
+
     /// Where the link `name` of docroots that are resolved in `mode` leads, as the last process saw
     /// it that found it flipped. To be escaped: a taken-over process may have written it.
     #[must_use]

@@ -13,6 +13,12 @@ impl Answer {
     pub(crate) const DECLINED: Answer = Answer(raw::DECLINED);
     /// It is done: of most hooks httpd calls no other module's.
     pub(crate) const OK: Answer = Answer(raw::OK as c_int);
+    /// The status of a request that nothing is wrong with.
+    pub(crate) const SUCCESS: Answer = Answer(raw::HTTP_OK as c_int);
+    /// The request ends with 404.
+    pub(crate) const NOT_FOUND: Answer = Answer(raw::HTTP_NOT_FOUND as c_int);
+    /// The request ends with 410.
+    pub(crate) const GONE: Answer = Answer(raw::HTTP_GONE as c_int);
     /// The request ends with 403.
     pub(crate) const FORBIDDEN: Answer = Answer(raw::HTTP_FORBIDDEN as c_int);
     /// The request ends with 500.

@@ -98,6 +98,20 @@ impl<'c> DirConfig<'c> {
     }
 }
 
+impl<'c> DirConfig<'c> {
+    /// `SetOutputFilter`.
+    pub(super) fn output_filters(self) -> Option<&'c CStr> {
+        let core = self.core();
+        // SAFETY: core's configuration is null or alive, and so is the text in it.
+        unsafe {
+            let filters = core
+                .as_ref()
+                .map_or(ptr::null(), |_| (*core).output_filters);
+            (!filters.is_null()).then(|| CStr::from_ptr(filters))
+        }
+    }
+}
+
 /// A `<Directory>` section of a server: its configuration, and where it applies.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(transparent)]

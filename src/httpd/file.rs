@@ -64,6 +64,11 @@ impl File<'_> {
         FileType::of(self.raw.filetype)
     }
 
+    /// When its content was last changed, in microseconds since 1970.
+    pub(crate) fn modified_at(&self) -> i64 {
+        self.raw.mtime
+    }
+
     /// The user id of its owner.
     pub(crate) fn owner(&self) -> u32 {
         self.raw.user

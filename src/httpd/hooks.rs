@@ -105,11 +105,39 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         /// httpd finds the configuration of the file's directory. A panic ends the request, which
         /// would go on with the wrong sections.
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
+        /// The request has all of its configuration, and is yet to be authorized. A panic ends it.
+        post_perdir_config => ap_hook_post_perdir_config, SERVER_ERROR;
         /// A request is to be answered.
         handler => ap_hook_handler, SERVER_ERROR;
         /// The request has its file and its configuration, and is authorized: modules make their
         /// last changes. A panic ends the request, which may be half changed.
         fixups => ap_hook_fixups, SERVER_ERROR;
+    }
+
+    /// httpd is about to answer with an error of its own.
+    pub(crate) fn insert_error_filter<F>(&self, _: F)
+    where
+        F: Fn(Request<'_>) + Copy + Send + Sync + 'static,
+    {
+        unsafe extern "C" fn hook<F>(r: *mut raw::request_rec)
+        where
+            F: Fn(Request<'_>) + Copy + Send + Sync + 'static,
+        {
+            let Some(r) = NonNull::new(r) else {
+                return;
+            };
+            // SAFETY: httpd hands a hook a request with a server.
+            let server = unsafe { r.as_ref().server };
+            catch_panic("insert_error_filter", server, (), || {
+                // SAFETY: the request is this thread's until the hook's end.
+                zst_instance::<F>()(unsafe { Request::from_raw(r) });
+            });
+        }
+        // SAFETY: as for the request hooks.
+        unsafe {
+            let order = raw::APR_HOOK_MIDDLE as c_int;
+            raw::ap_hook_insert_error_filter(Some(hook::<F>), null(), null(), order);
+        }
     }
 
     /// httpd has read the text of the configuration, as a tree, and is about to set the directives.

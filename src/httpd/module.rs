@@ -127,9 +127,10 @@ unsafe extern "C" fn merge_dir_config<M: Loaded>(
         // SAFETY: the pool of the merge, and two of what is in our slot of what is merged, which
         // lives as long.
         unsafe {
+            let pool = Pool::from_raw(pool);
             let base = directory::<M>(base);
-            let merged = M::merge_directory(base, directory::<M>(own));
-            put_directory::<M>(Pool::from_raw(pool), merged)
+            let merged = M::merge_directory(pool, base, directory::<M>(own));
+            put_directory::<M>(pool, merged)
         }
     })
 }

@@ -115,6 +115,17 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// The path of the URL as the client has sent it, encoded.
+    pub(crate) fn sent_path(self) -> &'r [u8] {
+        // SAFETY: the request is alive; null, or a string that lives as long.
+        let sent = unsafe {
+            let uri = (*self.as_ptr()).unparsed_uri;
+            (!uri.is_null()).then(|| CStr::from_ptr(uri))
+        };
+        let sent = sent.unwrap_or_default().to_bytes();
+        sent.split(|&byte| byte == b'?').next().unwrap_or_default()
+    }
+
     /// The file's name is final and canonical.
     pub(crate) fn set_canonical_filename(self, file: &'r CStr) {
         let file = file.as_ptr().cast_mut();

@@ -18,6 +18,7 @@ impl Order {
     pub(crate) const REALLY_FIRST: Order = Order::at(raw::APR_HOOK_REALLY_FIRST);
     pub(crate) const FIRST: Order = Order::at(raw::APR_HOOK_FIRST as c_int);
     pub(crate) const MIDDLE: Order = Order::at(raw::APR_HOOK_MIDDLE as c_int);
+    pub(crate) const LAST: Order = Order::at(raw::APR_HOOK_LAST as c_int);
     pub(crate) const REALLY_LAST: Order = Order::at(raw::APR_HOOK_REALLY_LAST as c_int);
     /// Before core's own, which run at REALLY_LAST.
     pub(crate) const BEFORE_CORE: Order = Order::at(raw::APR_HOOK_REALLY_LAST as c_int - 1);

@@ -119,6 +119,18 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).method_number == raw::M_GET as c_int }
     }
 
+    /// The answer's status, as far as it is known.
+    pub(crate) fn status(self) -> Answer {
+        // SAFETY: the request is alive.
+        Answer(unsafe { (*self.as_ptr()).status })
+    }
+
+    /// Whether mod_proxy is to answer.
+    pub(crate) fn is_proxied(self) -> bool {
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).proxyreq != raw::PROXYREQ_NONE as c_int }
+    }
+
     /// Sets the type of the response.
     pub(crate) fn set_content_type(self, content_type: &'static CStr) {
         // SAFETY: the request is alive and being answered; the type lives as long.

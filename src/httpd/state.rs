@@ -31,6 +31,7 @@ pub(crate) trait ModuleState: Sized + 'static {
 
     /// The configuration of a directory: `own` over that of the directories above it.
     fn merge_directory<'c>(
+        pool: Pool<'c>,
         base: Self::Directory<'c>,
         own: Self::Directory<'c>,
     ) -> Self::Directory<'c>;

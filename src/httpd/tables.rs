@@ -1,11 +1,53 @@
 //! A request's notes, and its variables for scripts.
 
 use std::ffi::CStr;
+use std::marker::PhantomData;
 
 use super::raw;
 use super::request::Request;
 
+/// A copy of a request's variables for scripts.
+#[derive(Clone, Copy)]
+pub(crate) struct Env<'r> {
+    raw: *mut raw::apr_table_t,
+    life: PhantomData<&'r ()>,
+}
+
+impl Env<'_> {
+    pub(super) fn as_ptr(self) -> *mut raw::apr_table_t {
+        self.raw
+    }
+}
+
 impl<'r> Request<'r> {
+    /// A copy of the variables for scripts.
+    pub(crate) fn copy_env(self) -> Env<'r> {
+        // SAFETY: the pool and the table are the request's, and the strings live as long.
+        let raw = unsafe {
+            let r = self.as_ptr();
+            raw::apr_table_copy((*r).pool, (*r).subprocess_env)
+        };
+        let life = PhantomData;
+        Env { raw, life }
+    }
+
+    /// Whether there is a note of this name.
+    pub(crate) fn has_note(self, name: &CStr) -> bool {
+        // SAFETY: the table is the request's.
+        unsafe { !raw::apr_table_get((*self.as_ptr()).notes, name.as_ptr()).is_null() }
+    }
+
+    /// Sets a header of the answer, whatever that will be, unless it is set.
+    pub(crate) fn set_missing_header(self, name: &'static CStr, value: &'static CStr) {
+        // SAFETY: the table is the request's, and the strings live as long.
+        unsafe {
+            let headers = (*self.as_ptr()).err_headers_out;
+            if raw::apr_table_get(headers, name.as_ptr()).is_null() {
+                raw::apr_table_setn(headers, name.as_ptr(), value.as_ptr());
+            }
+        }
+    }
+
     /// Leaves a note, or takes it away.
     pub(crate) fn set_note(self, name: &'static CStr, note: Option<&'r CStr>) {
         // SAFETY: the table is the request's, and the strings live as long.

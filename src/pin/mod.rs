@@ -3,6 +3,7 @@
 //! A link is added when the first name leads through it, and its target stays from then on.
 
 mod events;
+mod former;
 mod taking;
 mod values;
 
@@ -12,6 +13,7 @@ use realdoc_core::paths::longest_prefix;
 
 use crate::httpd::{OtherConfig, Pool, PoolList, ServerId, Shorten};
 use crate::link::Link;
+use crate::previous::Settings;
 use crate::site::Site;
 pub(crate) use realdoc_core::docroot::NoAnswer;
 
@@ -20,6 +22,8 @@ pub(crate) use realdoc_core::docroot::NoAnswer;
 pub(crate) struct Directory<'c> {
     /// How the directory was found. It is known only of what a request has merged.
     pub(crate) found: Option<&'c Found<'c>>,
+    /// What `RealdocPrevious` and its like say.
+    pub(crate) previous: Option<&'c Settings<'c>>,
 }
 
 /// How a walk has found a directory.
@@ -49,10 +53,26 @@ pub(crate) enum RulesPlace<'c> {
 }
 
 impl<'c> Directory<'c> {
+    /// A directive changes what `RealdocPrevious` and its like say.
+    pub(crate) fn change_previous(
+        &mut self,
+        pool: Pool<'c>,
+        change: impl FnOnce(&mut Settings<'c>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut settings = self.previous.copied().unwrap_or_default();
+        change(&mut settings)?;
+        self.previous = Some(pool.put(settings));
+        Ok(())
+    }
+
     /// `own` over `base`. A section says nothing of the link.
-    pub(crate) fn merge(base: Directory<'c>, own: Directory<'c>) -> Directory<'c> {
+    pub(crate) fn merge(pool: Pool<'c>, base: Directory<'c>, own: Directory<'c>) -> Directory<'c> {
         Directory {
             found: own.found.or(base.found),
+            previous: match (base.previous, own.previous) {
+                (Some(base), Some(own)) => Some(pool.put(Settings::merge(base, own))),
+                (base, own) => own.or(base),
+            },
         }
     }
 }
@@ -71,6 +91,18 @@ enum Source<'r> {
     Site(usize),
     /// Another module, as the request's document root (`VirtualDocumentRoot`).
     Request(&'r CStr),
+    /// Nobody: it is a link that leads back to a former release.
+    Former,
+}
+
+impl Source<'_> {
+    fn copy_to<'p>(self, pool: Pool<'p>) -> Source<'p> {
+        match self {
+            Source::Site(n) => Source::Site(n),
+            Source::Request(path) => Source::Request(pool.put_text(path)),
+            Source::Former => Source::Former,
+        }
+    }
 }
 
 impl Shorten for PinnedRoot<'static> {
@@ -100,6 +132,8 @@ pub(crate) struct Pin<'r> {
     /// The virtual host that it is taken for.
     pub(crate) server: ServerId,
     pub(crate) site: &'r Site,
+    /// Whether a link leads back to a former release.
+    is_former: bool,
     roots: PoolList<'r, PinnedRoot<'static>>,
     /// Variables for scripts that name the release.
     renamed: PoolList<'r, Renamed<'static>>,
@@ -112,6 +146,7 @@ impl<'r> Pin<'r> {
         Pin {
             server,
             site,
+            is_former: false,
             roots: PoolList::new(pool),
             renamed: PoolList::new(pool),
         }
@@ -119,6 +154,12 @@ impl<'r> Pin<'r> {
 
     pub(crate) fn links(&self) -> impl Iterator<Item = &'r Link<'r>> + Clone {
         self.roots.iter().flat_map(|root| root.links)
+    }
+
+    /// Whether URLs are translated by the release's document root, and not by the link's. A former
+    /// release is not where the link leads, so that rules which test files would ask another one.
+    pub(crate) fn translates_by_release(&self) -> bool {
+        !self.site.by_link || self.is_former
     }
 
     pub(crate) fn has_links(&self) -> bool {

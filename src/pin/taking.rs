@@ -53,6 +53,7 @@ impl<'r> Pin<'r> {
         for &source in sources.finish().iter().rev() {
             match source {
                 Source::Request(path) => new.pin_request_root(path),
+                Source::Former => {}
                 Source::Site(n) => {
                     new.pin_root(r, n, &self.site.roots[n], When::Now { is_lost })?;
                 }

@@ -91,6 +91,7 @@ pub(crate) fn directory_walk<'r>(
                         },
                     }),
                 ),
+                ..merged.state::<Realdoc>()
             })
         }
     };

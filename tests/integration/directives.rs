@@ -15,7 +15,7 @@ const ON_OFF_OR_PATH: &str = "On, Off or an absolute path";
 const MODE: &str = "Auto, Link or Target";
 const PATHS: &str = "absolute paths, or None";
 
-/// The directives, each with a good value.
+/// The directives for servers, each with a good value.
 const GOOD: [&str; 6] = [
     "Realdoc On",
     "RealpathEvery 2",
@@ -23,6 +23,13 @@ const GOOD: [&str; 6] = [
     "RealdocGrace 10",
     "RealdocSections Auto",
     "RealdocLink None",
+];
+
+/// Those that sections take, too.
+const GOOD_IN_SECTIONS: [&str; 3] = [
+    "RealdocPrevious 24h",
+    "RealdocPreviousNames Hashed",
+    "RealdocPreviousMissing Pass",
 ];
 
 /// What configtest says of `config`, and whether it accepts it.
@@ -188,6 +195,71 @@ fn sections_are_the_wrong_place() {
     }
 }
 
+/// The directives of `RealdocPrevious` stand wherever a request's directory is configured.
+#[test]
+fn sections_take_previous() {
+    let values = [
+        (
+            "RealdocPrevious",
+            &["On", "off", "1", "90", "24h", "5mi 1", "720h 16"][..],
+        ),
+        (
+            "RealdocPreviousNames",
+            &["Hashed", "HASHED", r"^/build/", r"\.(js|css)$"],
+        ),
+        ("RealdocPreviousMissing", &["Pass", "notfound"]),
+    ];
+    let mut all = String::new();
+    for (directive, values) in values {
+        for value in values {
+            all += &format!("{directive} {value}\n");
+        }
+    }
+    for (open, close) in [
+        ("", ""),
+        ("<VirtualHost *:{port}>", "</VirtualHost>"),
+        ("<Directory /x>", "</Directory>"),
+        ("<Location /x>", "</Location>"),
+        ("<Files x>", "</Files>"),
+        ("<If true>", "</If>"),
+    ] {
+        configtest(&format!("{open}\n{all}{close}")).expect(open);
+    }
+}
+
+/// What they do not take stops configtest, in a section as well.
+#[test]
+fn bad_values_of_previous_are_refused() {
+    const WINDOW: &str = "On, Off, or a time of at most 720h";
+    let bad = [
+        ("RealdocPrevious 0", WINDOW),
+        ("RealdocPrevious -1", WINDOW),
+        ("RealdocPrevious 721h", WINDOW),
+        ("RealdocPrevious maybe", WINDOW),
+        ("RealdocPrevious 24h 0", WINDOW),
+        ("RealdocPrevious 24h 17", WINDOW),
+        ("RealdocPrevious 24h x", WINDOW),
+        ("RealdocPrevious On 5", WINDOW),
+        ("RealdocPreviousNames (", "Hashed or a regex"),
+        (
+            "RealdocPreviousNames \"\"",
+            "takes one argument, Hashed (default)",
+        ),
+        ("RealdocPreviousMissing 404", "Pass or NotFound"),
+        ("RealdocPrevious", "takes 1-2 arguments, Off (default)"),
+        (
+            "RealdocPrevious 24h 5 5",
+            "takes 1-2 arguments, Off (default)",
+        ),
+    ];
+    for (config, allowed) in bad {
+        let (directive, _) = config.split_once(' ').unwrap_or((config, ""));
+        assert_refused(config, &[directive, allowed]);
+        let section = format!("<Location /x>\n{config}\n</Location>");
+        assert_refused(&section, &[directive, allowed]);
+    }
+}
+
 /// In .htaccess, which configtest does not read, a directive is an error of that directory alone.
 #[test]
 fn htaccess_is_the_wrong_place() {
@@ -195,13 +267,13 @@ fn htaccess_is_the_wrong_place() {
         .module(Module::On)
         .root_section("AllowOverride All\nRequire all granted")
         .allow("not allowed here");
-    for good in GOOD {
+    for good in GOOD.iter().chain(&GOOD_IN_SECTIONS) {
         let (directive, _) = good.split_once(' ').expect("a directive and a value");
         write(&setup, &format!("htdocs/{directive}/.htaccess"), good);
     }
     write(&setup, "htdocs/index.html", "fine");
     let server = setup.start();
-    for good in GOOD {
+    for good in GOOD.iter().chain(&GOOD_IN_SECTIONS) {
         let (directive, _) = good.split_once(' ').expect("a directive and a value");
         assert_eq!(server.get(&format!("/{directive}/")).status, 500);
         assert_eq!(
@@ -247,10 +319,10 @@ fn the_example_configuration_is_accepted() {
     };
     assert!(accepts(&example));
     assert!(accepts(&switched_on), "{switched_on}");
-    for good in GOOD {
-        // It is there, and httpd does read it.
+    for good in GOOD.iter().chain(&GOOD_IN_SECTIONS) {
+        // It is there, and httpd does read it. (A parenthesis alone is not a regex either.)
         let (directive, _) = good.split_once(' ').expect("a directive and a value");
-        let spoilt = switched_on.replace(&format!("\n{directive} "), &format!("\n{directive} x"));
+        let spoilt = switched_on.replace(&format!("\n{directive} "), &format!("\n{directive} (x"));
         assert!(!accepts(&spoilt), "{spoilt}");
     }
 }

@@ -56,6 +56,7 @@ mod object;
 mod overtaken;
 mod paths;
 mod php;
+mod previous;
 mod randomised;
 mod readlink;
 mod request;

@@ -16,7 +16,9 @@ pub enum Mode {
 }
 
 impl Mode {
-    pub(crate) fn is_readlink(&self) -> bool {
+    /// Whether it is that of `UseReadlink`.
+    #[must_use]
+    pub fn is_readlink(&self) -> bool {
         matches!(self, Mode::Readlink { .. })
     }
 }

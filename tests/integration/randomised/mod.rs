@@ -28,6 +28,7 @@ use testbed::Mpm;
 use case::{Case, Reference, Sections};
 use compare::{Answer, Difference, compare};
 use generate::generate;
+pub(crate) use random::Random;
 use shrink::shrink;
 
 /// So many virtual hosts a server has.

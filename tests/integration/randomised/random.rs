@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn from_seed(seed: u64) -> Self {
+    pub(crate) fn from_seed(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -18,23 +18,23 @@ impl Random {
     }
 
     /// One of the numbers in `range`.
-    pub(super) fn within(&mut self, range: Range<usize>) -> usize {
+    pub(crate) fn within(&mut self, range: Range<usize>) -> usize {
         let count = range.len() as u64;
         range.start + usize::try_from(self.next() % count).expect("it is less than a usize")
     }
 
     /// True in so many of a hundred cases.
-    pub(super) fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.within(0..100) < percent
     }
 
     /// One of these.
-    pub(super) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.within(0..items.len())].clone()
     }
 
     /// One of these, each as often as its weight says.
-    pub(super) fn weighted<T: Clone>(&mut self, items: &[(usize, T)]) -> T {
+    pub(crate) fn weighted<T: Clone>(&mut self, items: &[(usize, T)]) -> T {
         let total = items.iter().map(|(weight, _)| weight).sum();
         let mut at = self.within(0..total);
         for (weight, item) in items {

@@ -1,0 +1,114 @@
+//! A request for a file that its release does not have.
+
+use std::ffi::CStr;
+
+use realdoc_core::mapping::release_path;
+use realdoc_core::previous::is_plain;
+
+use super::settings::Settings;
+use crate::httpd::{FileType, Request};
+use crate::link::LinkedPath;
+use crate::pin::Pin;
+use crate::state::{Cut, Lost, RequestState};
+
+/// Whether the client asks for a file that may come from a former release, as far as the URL and
+/// what is known of the configuration show it.
+pub(super) fn is_meant(r: Request<'_>, settings: Settings<'_>) -> bool {
+    let path = r.sent_path();
+    r.is_get() && is_plain(path) && settings.has_name(r, path)
+}
+
+/// After the walk down to the file `name`, before `<Files>` sections apply: where the release lacks
+/// a whole directory, the name is completed. So whatever says something of the file's name says it
+/// as if the directory were there.
+pub(crate) fn complete_name<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+    name: LinkedPath<'r>,
+) {
+    let asks = r.is_initial() || state.trial.get().is_some();
+    let cut = r.path_info().filter(|info| !info.is_empty());
+    let (Some(filename), Some(path_info)) = (r.filename(), cut) else {
+        return;
+    };
+    if !asks || r.file_type() != FileType::Nothing || name.link.is_none() {
+        return;
+    }
+    let settings = Settings::of(r.dir_config());
+    if settings.is_off() || !is_meant(r, settings) {
+        return;
+    }
+    if let Some((_, whole)) = release_path(name.path.to_bytes(), pin.links()) {
+        let whole = r.pool().concat(&[whole.dir, whole.tail]);
+        r.set_canonical_filename(whole);
+        r.set_path_info(Some(c""));
+        state.cut.set(Some(Cut {
+            whole,
+            filename,
+            path_info,
+        }));
+    }
+}
+
+/// The name is again what the walk has found, unless another module has changed it.
+pub(super) fn cut_name<'r>(r: Request<'r>, state: &RequestState<'r>) {
+    if let Some(cut) = state.cut.take() {
+        let is_ours = |name: &CStr| name.as_ptr() == cut.whole.as_ptr();
+        if r.filename().is_some_and(is_ours) && r.path_info().is_none_or(CStr::is_empty) {
+            r.set_canonical_filename(cut.filename);
+            r.set_path_info(Some(cut.path_info));
+        }
+    }
+}
+
+/// map_to_storage, when the walk down to `name` has ended well.
+pub(crate) fn note<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+    name: LinkedPath<'r>,
+) {
+    if r.file_type() == FileType::Nothing {
+        if name.link.is_some() {
+            note_lost(r, state, name.path, false);
+        }
+    } else if pin.site.has_server_rules && r.file_type() == FileType::Regular {
+        note_rewritten(r, state, pin, name);
+    }
+}
+
+/// Rules of the virtual host may have led away from a file that is not there, to a page.
+fn note_rewritten<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+    name: LinkedPath<'r>,
+) {
+    let path = r.sent_path();
+    if name.path.to_bytes().ends_with(path) || !r.has_note(c"mod_rewrite_rewritten") {
+        return;
+    }
+    let Some(root) = state.roots.document.get().filter(|_| is_plain(path)) else {
+        return;
+    };
+    let root = root.to_bytes();
+    let name = [root.strip_suffix(b"/").unwrap_or(root), path];
+    let name = r.pool().concat(&name);
+    let Some((_, file)) = release_path(name.to_bytes(), pin.links()) else {
+        return;
+    };
+    let file = r.pool().concat(&[file.dir, file.tail]);
+    // Most URLs that are rewritten are pages.
+    if is_meant(r, Settings::of(r.dir_config())) && r.stat(file, false).is_none() {
+        note_lost(r, state, name, true);
+    }
+}
+
+fn note_lost<'r>(r: Request<'r>, state: &RequestState<'r>, name: &'r CStr, is_rewritten: bool) {
+    state.lost.set(Some(Lost {
+        name,
+        is_rewritten,
+        env: r.copy_env(),
+    }));
+}

@@ -1,0 +1,113 @@
+//! `RealdocPrevious`: a file that the release does not have is served from one that the link led to
+//! before, if the rules of both allow it.
+//!
+//! A request is [lost](lost) if it ends at no file. At the end of fixups, when the rules of its
+//! release have had their say, the file is [looked for](search) in former releases. httpd looks it
+//! up there by a subrequest, with the rules of that release. If it would send the file as it is,
+//! the request becomes that one, as with `DirectoryIndex`.
+
+mod caching;
+mod lost;
+mod search;
+mod settings;
+
+use crate::httpd::{Answer, Request};
+use crate::pin::Pin;
+use crate::report;
+use crate::rewriting::is_redirect;
+use crate::state::{Lost, RequestState, Trial};
+pub(crate) use caching::forbid_caching;
+pub(crate) use lost::{complete_name, note};
+use lost::{cut_name, is_meant};
+use search::{Search, Served};
+pub(crate) use settings::Settings;
+
+/// fixups, after those by which a release may refuse a request or lead it elsewhere.
+pub(crate) fn serve(r: Request<'_>) -> Answer {
+    match RequestState::with_pin(r) {
+        Some((state, pin)) => match state.lost.get() {
+            Some(lost) => serve_lost(r, state, pin, lost),
+            None => end_trial(r, state),
+        },
+        None => Answer::DECLINED,
+    }
+}
+
+/// Rules of the current release have let a subrequest pass that shows what they say. There is no
+/// file, and what may take its place is of no interest.
+fn end_trial<'r>(r: Request<'r>, state: &RequestState<'r>) -> Answer {
+    let Some(Trial::Current(_)) = state.trial.get() else {
+        return Answer::DECLINED;
+    };
+    state.has_passed.set(may_be_file(r));
+    Answer::NOT_FOUND
+}
+
+/// Whether it is not known what else answers the request: rules have led it nowhere, or to a page.
+fn may_be_file(r: Request<'_>) -> bool {
+    !r.is_proxied() && (r.handler().is_none() || is_redirect(r))
+}
+
+#[cold]
+fn serve_lost<'r>(
+    r: Request<'r>,
+    state: &'r RequestState<'r>,
+    pin: &'r Pin<'r>,
+    lost: Lost<'r>,
+) -> Answer {
+    let settings = Settings::of(r.dir_config());
+    let is_asked = settings
+        .window()
+        .filter(|_| may_be_file(r) && is_meant(r, settings));
+    let Some(window) = is_asked else {
+        cut_name(r, state);
+        return Answer::DECLINED;
+    };
+    // Where names are known from the URL alone (`<Location>`) the name may still be a part of one.
+    let is_whole =
+        is_redirect(r) || lost.is_rewritten || r.path_info().is_none_or(|info| info.is_empty());
+    let search = Search {
+        r,
+        state,
+        pin,
+        lost,
+        window,
+    };
+    if let Some(served) = is_whole.then(|| search.serve()).flatten() {
+        tell(r, pin, lost, &served);
+        return Answer::DECLINED;
+    }
+    count(pin, lost, false);
+    cut_name(r, state);
+    if settings.missing_is_not_found() {
+        Answer::NOT_FOUND
+    } else {
+        Answer::DECLINED
+    }
+}
+
+/// Notes, logs and counts that the request is answered from a former release.
+fn tell<'r>(r: Request<'r>, pin: &Pin<'r>, lost: Lost<'r>, served: &Served<'r>) {
+    r.set_note(c"realdoc-previous", Some(served.target));
+    count(pin, lost, true);
+    report::log_served(r, pin.site, served.target, served.left);
+}
+
+fn count(pin: &Pin<'_>, lost: Lost<'_>, is_served: bool) {
+    if let Some((link, mode)) = pin.links_over(lost.name.to_bytes()).next() {
+        pin.site.table.count_lost(link.name, mode, is_served);
+    }
+}
+
+/// post_perdir_config: `SetEnvIf` and the like of a former release, which httpd reads for main
+/// requests alone. Its rules may ask for what they set.
+pub(crate) fn parse_headers(r: Request<'_>) -> Answer {
+    match RequestState::of(r) {
+        // mod_setenvif goes by its server's directives the first time, by the file's the second.
+        Some(state) if state.trial.get().is_some() => match r.parse_headers() {
+            Answer::OK => r.parse_headers(),
+            answer => answer,
+        },
+        _ => Answer::DECLINED,
+    }
+}
