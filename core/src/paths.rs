@@ -1,5 +1,7 @@
 //! Paths as bytes: what lies below a directory, and the path in a proxied request's name.
 
+use crate::fs::PATH_MAX;
+
 /// The rest of `path` below the directory `dir`: empty, or from the slash on. `None`: `path` does
 /// not lie in `dir`. Only whole components count: `/srv/application` does not lie in `/srv/app`.
 #[must_use]
@@ -23,15 +25,19 @@ pub fn longest_prefix<'p, 'i, T>(
         .min_by_key(|(_, tail)| tail.len())
 }
 
-/// Whether `path` may hold an empty, `.` or `..` component, which httpd removes. A name that begins
-/// with a dot counts too: each request asks, and this answer costs a few instructions.
+/// Whether `path` may hold an empty, `.` or `..` component, which httpd removes, or be too long for
+/// httpd. A name that begins with a dot counts too: each request asks, and this answer costs a few
+/// instructions.
 #[must_use]
 pub fn may_need_canonicalization(path: &[u8]) -> bool {
     let next = path.iter().skip(1);
+    let is_long = path.len() >= PATH_MAX;
     // Without an early return, so that the compiler compares many bytes at once.
-    path.iter().zip(next).fold(false, |found, (&byte, &next)| {
-        found | (byte == b'/') & ((next == b'/') | (next == b'.'))
-    })
+    path.iter()
+        .zip(next)
+        .fold(is_long, |found, (&byte, &next)| {
+            found | (byte == b'/') & ((next == b'/') | (next == b'.'))
+        })
 }
 
 /// Whether `path` is absolute, and each of its components names something: none is empty, `.` or
@@ -97,6 +103,10 @@ mod tests {
             "//", "//a", "/a//b", "/a//", "/.", "/a/.", "/a/./b", "/a/..", "/../a",
         ] {
             assert!(may_need_canonicalization(other.as_bytes()), "{other}");
+        }
+        for (len, is_long) in [(PATH_MAX - 1, false), (PATH_MAX, true)] {
+            let path = [b"/".to_vec(), vec![b'a'; len - 1]].concat();
+            assert_eq!(may_need_canonicalization(&path), is_long, "{len}");
         }
     }
 

@@ -24,7 +24,7 @@ struct Pair {
 }
 
 /// What httpd says of requests like these, at warning or worse.
-const REFUSALS: [&str; 9] = [
+const REFUSALS: [&str; 10] = [
     "[authz_core:error]",
     "[autoindex:error]",
     "[core:error]",
@@ -33,6 +33,7 @@ const REFUSALS: [&str; 9] = [
     "AH00529:",
     "RD12:",
     "RD20:",
+    "RD21:",
     "RD22:",
 ];
 
