@@ -6,6 +6,13 @@ use testbed::{Background, Builder, HungMount, LIMIT, Module, Mpm, Releases, Serv
 /// Two sites and a link beside them, which only an Alias names. A third server answers what is
 /// proxied.
 fn setup(mpm: Mpm, module: Module) -> (Builder, [Releases; 3]) {
+    // Where there is room for one child only, worker may keep one that hangs there and begin no
+    // other (AH00288).
+    let room = if mpm.is_threaded() {
+        "MaxRequestWorkers 24\nMinSpareThreads 1\nMaxSpareThreads 24"
+    } else {
+        ""
+    };
     let setup = Server::builder(mpm)
         .module(module)
         .load_all(&["alias", "proxy", "proxy_http", "status"])
@@ -14,6 +21,7 @@ fn setup(mpm: Mpm, module: Module) -> (Builder, [Releases; 3]) {
         .threads(8)
         .allow("RD12:")
         .allow("RD17:")
+        .config(room)
         .config(
             "<VirtualHost *:{port}>\nServerName alice\nDocumentRoot {root}/alice/current\n\
              Alias /media {root}/media/current\nRealdocLink {root}/media/current\n\
