@@ -8,12 +8,9 @@ use std::mem::MaybeUninit;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, StatxTimestamp};
 pub use rustix::io::Errno;
 
-use crate::paths::strip_dir;
+use crate::paths::{PATH_MAX, strip_dir};
 use crate::record::{Entry, Identity};
 use crate::{Micros, SECOND, record_file};
-
-/// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
-pub const PATH_MAX: usize = 4096;
 
 /// Which file a name leads to, and whether that is a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Paths as bytes: what lies below a directory, and the path in a proxied request's name.
 
-use crate::fs::PATH_MAX;
+/// The longest path the kernel takes, its NUL included (`PATH_MAX`, limits.h).
+pub const PATH_MAX: usize = 4096;
 
 /// The rest of `path` below the directory `dir`: empty, or from the slash on. `None`: `path` does
 /// not lie in `dir`. Only whole components count: `/srv/application` does not lie in `/srv/app`.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 
 use realdoc_core::Micros;
-use realdoc_core::fs::{Errno, Fs, Inode, PATH_MAX, Stat};
+use realdoc_core::fs::{Errno, Fs, Inode, Stat};
+use realdoc_core::paths::PATH_MAX;
 use realdoc_core::record::{Entry, Identity};
 
 #[derive(Clone, Debug)]

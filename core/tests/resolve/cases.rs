@@ -3,7 +3,8 @@
 
 use std::ffi::CString;
 
-use realdoc_core::fs::{CachedFs, Errno, PATH_MAX};
+use realdoc_core::fs::{CachedFs, Errno};
+use realdoc_core::paths::PATH_MAX;
 use realdoc_core::resolve::{Mode, ResolveError, chain, resolve, starts_at_component, unchanged};
 
 use crate::memory_fs::MemoryFs;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use realdoc_core::fs::{Errno, OsFs, PATH_MAX};
+use realdoc_core::fs::{Errno, OsFs};
+use realdoc_core::paths::PATH_MAX;
 use realdoc_core::resolve::{Mode, resolve};
 
 use crate::oracle::{NAME_MAX, c, one_step, realpath};
