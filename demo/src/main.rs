@@ -1,9 +1,10 @@
 //! `make demo`: the same deploys under the same traffic, without mod_realdoc and with it, on a
-//! private Apache.
+//! private Apache; and pages that are open meanwhile.
 
 mod deploy;
 mod interrupt;
 mod outcome;
+mod pages;
 mod progress;
 mod run;
 mod site;
@@ -39,7 +40,7 @@ written in /etc/apache2/mods-available/realdoc.conf";
 
 fn main() -> ExitCode {
     match run_all() {
-        Ok(runs) => conclude(&runs),
+        Ok((runs, pages)) => conclude(&runs, &pages),
         Err(Unfinished::Interrupted { signal }) => {
             eprintln!("Interrupted. The demo's Apache is stopped, its files are deleted.");
             // As a shell reports a process that the signal ended.
@@ -52,17 +53,26 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_all() -> Result<Vec<Run>, Unfinished> {
+fn run_all() -> Result<(Vec<Run>, Vec<pages::Run>), Unfinished> {
     let interrupt = Interrupt::catch();
-    let mut progress = Progress::new(RUNS.len());
-    RUNS.into_iter()
+    let mut progress = Progress::new(RUNS.len() + pages::RUNS.len());
+    let runs = RUNS
+        .into_iter()
         .map(|(mpm, module)| run::run(mpm, module, &mut progress, &interrupt))
-        .collect()
+        .collect::<Result<_, _>>()?;
+    let pages = pages::RUNS
+        .into_iter()
+        .map(|module| pages::run(module, &mut progress, &interrupt))
+        .collect::<Result<_, _>>()?;
+    Ok((runs, pages))
 }
 
-fn conclude(runs: &[Run]) -> ExitCode {
-    println!("\n{}", table::render(runs));
-    let problems: Vec<String> = runs.iter().flat_map(verdict::problems).collect();
+fn conclude(runs: &[Run], pages: &[pages::Run]) -> ExitCode {
+    println!("\n{}\n{}", table::render(runs), pages::render(pages));
+    let problems = runs.iter().flat_map(verdict::problems);
+    let problems: Vec<String> = problems
+        .chain(pages.iter().flat_map(pages::problems))
+        .collect();
     if problems.is_empty() {
         println!("{NEXT_STEPS}");
         ExitCode::SUCCESS

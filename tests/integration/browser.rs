@@ -1,4 +1,5 @@
-//! A page in a real browser, which asks for a chunk after the next deploy.
+//! A page in a real browser, which asks for a chunk after the next deploy: what `RealdocPrevious`
+//! is for.
 
 use std::fs;
 
@@ -82,7 +83,7 @@ fn click_after_deploy(config: &str) -> String {
 }
 
 #[test]
-fn a_page_loses_its_chunks() {
+fn a_page_keeps_its_chunks() {
     if !Browser::is_installed() {
         let system = fs::read_to_string("/etc/os-release").unwrap_or_default();
         // As scripts/setup has it.
@@ -93,6 +94,8 @@ fn a_page_loses_its_chunks() {
         return;
     }
     for routes in ROUTES {
-        assert_eq!(click_after_deploy(routes), "?broken", "{routes}");
+        let click = |previous| click_after_deploy(&format!("{routes}\n{previous}"));
+        assert_eq!(click("RealdocPrevious Off"), "?broken", "{routes}");
+        assert_eq!(click("RealdocPrevious On"), "?42", "{routes}");
     }
 }
