@@ -22,6 +22,11 @@ const WORDS: usize = 128;
 /// A path as it is read from shared memory.
 pub(super) type PathBuffer = [u8; MAX_PATH];
 
+/// Whether a release with this path can have an entry.
+pub(super) fn can_be_remembered(path: &CStr) -> bool {
+    path.to_bytes_with_nul().len() <= MAX_PATH && is_canonical(path.to_bytes())
+}
+
 /// A directory that a link led to, and the owners at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Release<'a> {
@@ -108,21 +113,18 @@ impl SharedEntry {
         }
         let path = CStr::from_bytes_with_nul(path).ok()?;
         let facts = Facts::from_words(facts);
-        is_canonical(path.to_bytes()).then_some(Found {
+        can_be_remembered(path).then_some(Found {
             release: Release { path, facts },
             since,
             left,
         })
     }
 
-    /// Writes an entry. One thread at a time does.
+    /// Writes an entry that can be remembered. One thread at a time does.
     pub(super) fn write(&self, release: Release<'_>, since: Micros, left: Micros) {
         let path = release.path.to_bytes_with_nul();
         self.clear();
         self.set_times(since, left);
-        if path.len() > MAX_PATH {
-            return;
-        }
         let facts = release.facts.words();
         for (word, value) in self.facts.iter().zip(facts) {
             word.store(value, Publish);

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use super::entry::{Facts, MAX_PATH, PathBuffer, Release};
+use super::entry::{Facts, MAX_PATH, PathBuffer, Release, can_be_remembered};
 use super::shared::{SharedHistory, Writing};
 use crate::record::{Entry, How};
 use crate::{Micros, SECOND};
@@ -48,8 +48,9 @@ impl Writing<'_> {
         let is_in_time =
             |until: Micros| (now - LONGEST..=now.saturating_add(SECOND)).contains(&until);
         for entry in entries.iter().filter(|entry| is_in_time(entry.until)) {
-            if let Ok(path) = CString::new(&*entry.path) {
-                self.merge_entry(entry, &path);
+            match CString::new(&*entry.path) {
+                Ok(path) if can_be_remembered(&path) => self.merge_entry(entry, &path),
+                _ => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::slice::from_ref;
 
-use super::entry::{Facts, MAX_PATH, PathBuffer, Release};
+use super::entry::{Facts, MAX_PATH, PathBuffer, Release, SharedEntry, can_be_remembered};
 use super::shared::SharedHistory;
 use crate::fs::{Fs, Inode};
 use crate::record::{Entry, How};
@@ -22,13 +22,16 @@ impl SharedHistory {
         let Ok(symlink) = fs.inode(&link.path) else {
             return;
         };
-        let record = fs.record(&link.path, symlink.owner).unwrap_or_default();
-        let record = on_disk(fs, record);
         if !unchanged(fs, from_ref(link)) {
             // What was looked at may not be what was current. Whoever sees the next flip notes it.
             return;
         }
         self.leave_others(link, symlink.changed_at, now);
+        if !can_be_remembered(&link.target) {
+            return;
+        }
+        let record = fs.record(&link.path, symlink.owner).unwrap_or_default();
+        let record = on_disk(fs, record);
         let release = Release {
             path: &link.target,
             facts: Facts {
@@ -68,12 +71,17 @@ impl SharedHistory {
     /// The link has ceased to lead elsewhere: when it was changed, as far as that is why.
     fn leave_others(&self, link: &Link, changed_at: Micros, now: Micros) {
         let mut buffer: PathBuffer = [0; MAX_PATH];
+        // What was left before was left earlier, although file systems have a coarse clock.
+        let left = |entry: &SharedEntry| Some(entry.read(&mut buffer)?.left);
+        let left = self.entries.iter().filter_map(left);
+        let last = left.filter(|left| is_past(*left, now)).max().unwrap_or(0);
         for entry in self.entries.iter().filter(|entry| entry.is_current()) {
             let found = entry.read(&mut buffer);
             let other = found.filter(|found| found.release.path != &*link.target);
             if let Some(other) = other {
                 let is_why = other.since < changed_at && is_past(changed_at, now);
-                entry.leave(if is_why { changed_at } else { now });
+                let at = if is_why { changed_at } else { now };
+                entry.leave(at.max(last + 1));
             }
         }
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::entry::{ENTRY_WORDS, Facts, MAX_PATH, PathBuffer, Release, SharedEntry};
 use super::shared::ENTRIES;
-use super::{Formers, SharedHistory};
+use super::{FORMER, Formers, SharedHistory};
 use crate::SECOND;
 use crate::fs::{Errno, Fs, Inode, Stat};
 use crate::paths::is_canonical;
@@ -47,10 +47,25 @@ fn an_entry_is_what_was_written() {
         assert_eq!(found.release, release(&path, 5));
         assert_eq!((found.since, found.left), (10, 20));
     }
-    // What is too long is not cut off.
-    let path = CString::new(format!("/{}", "x".repeat(MAX_PATH - 1))).unwrap();
-    entry.write(release(&path, 5), 10, 20);
-    assert_eq!(entry.read(&mut buffer), None);
+}
+
+#[test]
+fn what_cannot_be_remembered_is_left_out_and_takes_no_place() {
+    let history: &'static SharedHistory = Box::leak(Box::new(SharedHistory::free()));
+    let fits = CString::new(format!("/{}", "x".repeat(MAX_PATH - 2))).unwrap();
+    let too_long = CString::new(format!("/{}", "x".repeat(MAX_PATH - 1))).unwrap();
+    for n in 1..=FORMER {
+        let target = CString::new(format!("/srv/{n}")).unwrap();
+        history.note(&Fixed, &link(&target), n as i64 * SECOND);
+    }
+    history.note(&Fixed, &link(&fits), 20 * SECOND);
+    let remembered = history.entries(30 * SECOND);
+    assert_eq!(remembered[0].path, fits.to_bytes());
+    assert_eq!(remembered.len(), ENTRIES);
+    for target in [&too_long, c"/", &too_long] {
+        history.note(&Fixed, &link(target), 30 * SECOND);
+        assert_eq!(history.entries(30 * SECOND), remembered);
+    }
 }
 
 #[test]

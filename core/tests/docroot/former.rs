@@ -90,6 +90,20 @@ fn a_rollback_renews_an_entry() {
     assert_eq!(former(table, 3, at(50)), lefts(&[(2, 40), (1, 30)]));
 }
 
+/// Flips between two ticks of the file system's clock, seen a while later.
+#[test]
+fn what_was_left_first_is_older_however_coarse_the_clock() {
+    let (fs, table) = (site(), table());
+    let mut process = Process::new(&fs, table, CURRENT);
+    flip(&fs, 1, 10);
+    process.request(at(10));
+    for (number, seconds, seen) in [(2, 10, 16), (3, 14, 17)] {
+        flip(&fs, number, seconds);
+        process.request(at(seen));
+    }
+    assert_eq!(former(table, 3, at(20)), lefts(&[(2, 16), (1, 16)]));
+}
+
 /// Between the flip and the moment at which one process has noted it, another one may ask.
 #[test]
 fn what_nobody_has_noted_to_be_left_is_left_now() {

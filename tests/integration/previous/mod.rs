@@ -3,10 +3,12 @@
 //! - [`serving`]: a page keeps its files over deploys;
 //! - [`rules`]: the rules of both releases hold;
 //! - [`differential`]: the same of generated configurations;
+//! - [`history`]: what is remembered of a link;
 //! - [`never`]: what is not served from an earlier release;
 //! - [`misses`]: what the others get.
 
 mod differential;
+mod history;
 mod serving;
 
 mod rules;

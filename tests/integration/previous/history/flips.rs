@@ -1,0 +1,130 @@
+//! What was current is remembered over flips, for a while.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use testbed::{LIMIT, Mpm, wait_until};
+
+use super::{Home, assert_remembered, changed_at, chunk, previous, run};
+
+each_mpm!(what_was_current_is_remembered);
+/// A rollback renews an entry. What no request saw is not known.
+fn what_was_current_is_remembered(mpm: Mpm) {
+    let home = Home::new(mpm);
+    let server = home.start();
+    home.visit(&server, "42");
+    assert_eq!(previous(&server), []);
+    let mut left = Vec::new();
+    for release in ["43", "42", "43"] {
+        home.deploy(&server, release);
+        left.insert(0, changed_at(&home.site));
+    }
+    assert_eq!(previous(&server), [("42".to_owned(), left[0])]);
+    assert_remembered(&server, &["42"]);
+    home.site.deploy("44");
+    home.deploy(&server, "45");
+    assert_remembered(&server, &["43", "42"]);
+    server.stop();
+}
+
+each_mpm!(flips_that_no_request_saw_are_in_the_record_of_a_deploy);
+fn flips_that_no_request_saw_are_in_the_record_of_a_deploy(mpm: Mpm) {
+    let home = Home::new(mpm);
+    let deploy = |release: &str| {
+        let paths = [&*home.site.current(), &*home.site.release(release)];
+        run(&["deploy"], &paths)
+    };
+    if deploy("43").contains("not safe for root") {
+        eprintln!("left out: others can exchange the directory for temporary files");
+        return;
+    }
+    let server = home.start();
+    home.visit(&server, "43");
+    assert_remembered(&server, &["42"]);
+    for release in ["42", "43", "44"] {
+        deploy(release);
+    }
+    home.visit(&server, "44");
+    assert_remembered(&server, &["43", "42"]);
+    run(&["withdraw"], &[&home.site.current(), Path::new("42")]);
+    deploy("43");
+    home.visit(&server, "43");
+    assert_remembered(&server, &["44"]);
+    server.stop();
+}
+
+each_mpm!(what_was_left_too_long_ago_is_not_served);
+/// To the moment, by the clock of the file system that holds the link.
+fn what_was_left_too_long_ago_is_not_served(mpm: Mpm) {
+    const WINDOW: Duration = Duration::from_secs(2);
+
+    let home = Home::new(mpm);
+    let server = home.setup().config("RealdocPrevious 2s").start();
+    home.visit(&server, "42");
+    home.deploy(&server, "43");
+    let link = fs::symlink_metadata(home.site.current()).expect("it is there");
+    let left = Duration::new(link.ctime() as u64, link.ctime_nsec() as u32);
+    // httpd counts in microseconds.
+    let left = Duration::from_micros(left.as_micros() as u64);
+    let now = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("it is later")
+    };
+    wait_until("the time is over", LIMIT, || {
+        let before = now();
+        let status = server.get(&chunk("42")).status;
+        let is_over = now() >= left + WINDOW;
+        match status {
+            200 => assert!(before < left + WINDOW),
+            404 => assert!(is_over, "too early"),
+            status => panic!("{status}"),
+        }
+        status == 404
+    });
+    server.stop();
+}
+
+each_mpm!(only_what_was_current_is_served);
+/// Not what has taken its place, or was put there later; nor what is not there at the moment.
+fn only_what_was_current_is_served(mpm: Mpm) {
+    let home = Home::new(mpm);
+    let server = home.start();
+    home.visit(&server, "42");
+    home.deploy(&server, "43");
+    let release = home.site.release("42");
+    let file = release.join(&chunk("42")[1..]);
+    let status = || server.get(&chunk("42")).status;
+    let modify = |at: SystemTime| {
+        let file = fs::File::options().write(true).open(&file);
+        let modified = file.and_then(|file| file.set_modified(at));
+        modified.expect("it is there");
+    };
+    let long_ago = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    assert_eq!(status(), 200);
+    // As rsync into the old release.
+    modify(SystemTime::now() + Duration::from_secs(60));
+    assert_eq!(status(), 404);
+    modify(long_ago);
+    assert_eq!(status(), 200);
+
+    let away = home.site.path("away");
+    fs::rename(&release, &away).expect("its place is free");
+    assert_eq!(status(), 404);
+    fs::rename(&away, &release).expect("its place is free");
+    assert_eq!(status(), 200);
+
+    fs::remove_dir_all(&release).expect("it is there");
+    assert_eq!(status(), 404);
+    home.site.create("42", &[(&chunk("42")[1..], "staged")]);
+    modify(long_ago);
+    assert_eq!(status(), 404);
+    // It has become current.
+    home.site.put("releases/42/index.html", "42");
+    home.deploy(&server, "42");
+    home.deploy(&server, "43");
+    assert_eq!(server.get(&chunk("42")).text(), "staged");
+    server.stop();
+}
