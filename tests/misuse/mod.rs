@@ -71,6 +71,7 @@ fn stack_in_config<'r>(r: Request<'r>) {
     let config: DirConfig<'r> = r.dir_config();
     let merged = config.merge_with::<Realdoc>(r.pool(), config, |_| Directory {
         found: Some(&found), //~ E0597
+        ..Directory::default()
     });
     r.set_dir_config(merged);
 }
