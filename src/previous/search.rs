@@ -144,7 +144,6 @@ impl<'r> Search<'r> {
                 if let Some(state) = found.redirect::<Realdoc>() {
                     self.state.walk.set(state.walk.get());
                 }
-                self.r.set_default_handler();
                 map_again(self.r, self.state, former, self.lost.name);
                 Ok(())
             }
@@ -176,7 +175,10 @@ impl<'r> Search<'r> {
         {
             return Err("its rules lead elsewhere");
         }
-        if !r.has_default_handler() || r.has_output_filter(c"INCLUDES") {
+        if r.handler()
+            .is_some_and(|handler| handler != c"default-handler")
+            || r.has_output_filter(c"INCLUDES")
+        {
             return Err("it would be run");
         }
         Ok(())
