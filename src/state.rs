@@ -51,6 +51,8 @@ pub(crate) struct RequestState<'r> {
 /// What a request asks for that ends at no file.
 #[derive(Clone, Copy)]
 pub(crate) struct Lost<'r> {
+    /// The path of the URL.
+    pub(crate) url_path: &'r CStr,
     /// The file, by the link's name.
     pub(crate) name: &'r CStr,
     /// Rules of the virtual host have led the request to another file, which is there.
@@ -82,8 +84,8 @@ pub(crate) struct Inherited<'r> {
     pin: Option<&'r Pin<'r>>,
     /// How that one's file was found.
     pub(crate) walk: Option<&'r WalkCache<'r>>,
-    /// Whether it ended at no file.
-    pub(crate) is_lost: bool,
+    /// The file that it asked for and its release did not have.
+    pub(crate) lost: Option<Lost<'r>>,
     /// What its subrequest is to show.
     pub(crate) tries: Option<Trial<'r>>,
 }
@@ -152,7 +154,7 @@ impl<'r> RequestState<'r> {
         Inherited {
             pin: self.pin(),
             walk: self.walk.get(),
-            is_lost: self.lost.get().is_some(),
+            lost: self.lost.get(),
             tries: self.tries.get(),
         }
     }

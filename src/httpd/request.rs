@@ -13,6 +13,18 @@ use super::raw;
 use super::server::Server;
 use super::state::{self, Loaded};
 
+/// Core's handler (AP_DEFAULT_HANDLER_NAME, server/config.c).
+const DEFAULT_HANDLER: &CStr = c"default-handler";
+
+/// How content types begin that name a handler.
+const HANDLER_TYPES: [&[u8]; 5] = [
+    b"application/x-httpd-",
+    b"application/x-type-map",
+    b"httpd/",
+    b"magnus-internal/",
+    b"text/x-server-parsed-html",
+];
+
 /// A request that lives for `'r`, with its pool.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'r> {
@@ -110,6 +122,30 @@ impl<'r> Request<'r> {
         unsafe {
             let handler = (*self.as_ptr()).handler;
             (!handler.is_null()).then(|| CStr::from_ptr(handler))
+        }
+    }
+
+    /// Lets core send the file as it is. Else a type may name a handler, as that of `AddType
+    /// application/x-httpd-php` does (server/config.c, ap_invoke_handler).
+    pub(crate) fn set_default_handler(self) {
+        // SAFETY: the request is alive.
+        unsafe { (*self.as_ptr()).handler = DEFAULT_HANDLER.as_ptr() };
+    }
+
+    /// Whether core is to send the file as it is, as far as is known.
+    pub(crate) fn has_default_handler(self) -> bool {
+        // SAFETY: null, or a string that lives as long as the request.
+        let content_type = unsafe {
+            let content_type = (*self.as_ptr()).content_type;
+            (!content_type.is_null()).then(|| CStr::from_ptr(content_type))
+        };
+        let content_type = content_type.unwrap_or_default().to_bytes();
+        match self.handler() {
+            Some(handler) => handler == DEFAULT_HANDLER,
+            None => !HANDLER_TYPES.iter().any(|start| {
+                let beginning = content_type.get(..start.len());
+                beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+            }),
         }
     }
 

@@ -2,11 +2,10 @@
 
 use std::iter::successors;
 
-use super::lost::is_meant;
 use super::settings::Settings;
-use crate::httpd::{Answer, Request};
+use crate::httpd::{Answer, DirConfig, Request};
 use crate::module::Realdoc;
-use crate::state::RequestState;
+use crate::state::{Lost, RequestState};
 
 /// insert_error_filter: no cache is to keep that a file is missing which another release may have.
 pub(crate) fn forbid_caching(r: Request<'_>) {
@@ -19,12 +18,15 @@ pub(crate) fn forbid_caching(r: Request<'_>) {
 /// Whether `r`, or the request that it is an internal redirect of, is lost and may be served from a
 /// former release.
 fn is_of_lost(r: Request<'_>) -> bool {
-    let is_asked = |settings: Settings<'_>| settings.window().is_some() && is_meant(r, settings);
-    if RequestState::of(r).is_some_and(|state| state.lost.get().is_some()) {
-        return is_asked(Settings::of(r.dir_config()));
+    let is_asked = |lost: Lost<'_>, config: DirConfig<'_>| {
+        let settings = Settings::of(config);
+        settings.window().is_some() && settings.is_for(lost.url_path)
+    };
+    if let Some(lost) = RequestState::of(r).and_then(|state| state.lost.get()) {
+        return is_asked(lost, r.dir_config());
     }
     successors(r.previous(), |r| r.previous()).any(|r| {
-        let is_lost = r.state::<Realdoc>().is_some_and(|state| state.is_lost);
-        is_lost && is_asked(Settings::of(r.dir_config()))
+        let lost = r.state::<Realdoc>().and_then(|state| state.lost);
+        lost.is_some_and(|lost| is_asked(lost, r.dir_config()))
     })
 }

@@ -11,11 +11,11 @@ use crate::link::LinkedPath;
 use crate::pin::Pin;
 use crate::state::{Cut, Lost, RequestState};
 
-/// Whether the client asks for a file that may come from a former release, as far as the URL and
-/// what is known of the configuration show it.
-pub(super) fn is_meant(r: Request<'_>, settings: Settings<'_>) -> bool {
+/// The path of the URL of a request for a file that may come from a former release, as far as the
+/// URL alone shows it.
+fn url_path(r: Request<'_>) -> Option<&CStr> {
     let path = r.sent_path();
-    r.is_get() && is_plain(path) && settings.has_name(r, path)
+    (r.is_get() && is_plain(path)).then(|| r.pool().concat(&[path]))
 }
 
 /// After the walk down to the file `name`, before `<Files>` sections apply: where the release lacks
@@ -36,7 +36,7 @@ pub(crate) fn complete_name<'r>(
         return;
     }
     let settings = Settings::of(r.dir_config());
-    if settings.is_off() || !is_meant(r, settings) {
+    if settings.is_off() || !url_path(r).is_some_and(|path| settings.is_for(path)) {
         return;
     }
     if let Some((_, whole)) = release_path(name.path.to_bytes(), pin.links()) {
@@ -89,26 +89,31 @@ fn note_rewritten<'r>(
     if name.path.to_bytes().ends_with(path) || !r.has_note(c"mod_rewrite_rewritten") {
         return;
     }
-    let Some(root) = state.roots.document.get().filter(|_| is_plain(path)) else {
-        return;
-    };
-    let root = root.to_bytes();
-    let name = [root.strip_suffix(b"/").unwrap_or(root), path];
-    let name = r.pool().concat(&name);
-    let Some((_, file)) = release_path(name.to_bytes(), pin.links()) else {
-        return;
-    };
-    let file = r.pool().concat(&[file.dir, file.tail]);
     // Most URLs that are rewritten are pages.
-    if is_meant(r, Settings::of(r.dir_config())) && r.stat(file, false).is_none() {
-        note_lost(r, state, name, true);
+    let settings = Settings::of(r.dir_config());
+    if !url_path(r).is_some_and(|path| settings.is_for(path)) {
+        return;
+    }
+    let Some(root) = state.roots.document.get().map(CStr::to_bytes) else {
+        return;
+    };
+    let root = root.strip_suffix(b"/").unwrap_or(root);
+    let name = r.pool().concat(&[root, path]);
+    if let Some((_, file)) = release_path(name.to_bytes(), pin.links()) {
+        let file = r.pool().concat(&[file.dir, file.tail]);
+        if r.stat(file, false).is_none() {
+            note_lost(r, state, name, true);
+        }
     }
 }
 
 fn note_lost<'r>(r: Request<'r>, state: &RequestState<'r>, name: &'r CStr, is_rewritten: bool) {
-    state.lost.set(Some(Lost {
-        name,
-        is_rewritten,
-        env: r.copy_env(),
-    }));
+    if let Some(url_path) = url_path(r) {
+        state.lost.set(Some(Lost {
+            url_path,
+            name,
+            is_rewritten,
+            env: r.copy_env(),
+        }));
+    }
 }

@@ -17,8 +17,8 @@ use crate::report;
 use crate::rewriting::is_redirect;
 use crate::state::{Lost, RequestState, Trial};
 pub(crate) use caching::forbid_caching;
+use lost::cut_name;
 pub(crate) use lost::{complete_name, note};
-use lost::{cut_name, is_meant};
 use search::{Search, Served};
 pub(crate) use settings::Settings;
 
@@ -58,7 +58,7 @@ fn serve_lost<'r>(
     let settings = Settings::of(r.dir_config());
     let is_asked = settings
         .window()
-        .filter(|_| may_be_file(r) && is_meant(r, settings));
+        .filter(|_| may_be_file(r) && settings.is_for(lost.url_path));
     let Some(window) = is_asked else {
         cut_name(r, state);
         return Answer::DECLINED;

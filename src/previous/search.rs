@@ -144,6 +144,7 @@ impl<'r> Search<'r> {
                 if let Some(state) = found.redirect::<Realdoc>() {
                     self.state.walk.set(state.walk.get());
                 }
+                self.r.set_default_handler();
                 map_again(self.r, self.state, former, self.lost.name);
                 Ok(())
             }
@@ -175,10 +176,7 @@ impl<'r> Search<'r> {
         {
             return Err("its rules lead elsewhere");
         }
-        if r.handler()
-            .is_some_and(|handler| handler != c"default-handler")
-            || r.has_output_filter(c"INCLUDES")
-        {
+        if !r.has_default_handler() || r.has_output_filter(c"INCLUDES") {
             return Err("it would be run");
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! What `RealdocPrevious`, `RealdocPreviousNames` and `RealdocPreviousMissing` say in a directory.
 
+use std::ffi::CStr;
+
 use realdoc_core::previous::{Window, is_hashed};
 use realdoc_core::settings;
 
-use crate::httpd::{DirConfig, Pool, Regex, Request, Values};
+use crate::httpd::{DirConfig, Pool, Regex, Values};
 use crate::module::Realdoc;
 
 /// The three of them, each `None` where nothing is said.
@@ -51,11 +53,11 @@ impl<'c> Settings<'c> {
         self.missing_is_not_found.unwrap_or(false)
     }
 
-    /// Whether `path`, that of the request's URL, is one of those that are meant.
-    pub(super) fn has_name(self, r: Request<'_>, path: &[u8]) -> bool {
+    /// Whether the URL with this path is one of those that are meant.
+    pub(super) fn is_for(self, url_path: &CStr) -> bool {
         match self.names {
-            None | Some(Names::Hashed) => is_hashed(path),
-            Some(Names::Regex(regex)) => regex.is_match(r.pool().concat(&[path])),
+            None | Some(Names::Hashed) => is_hashed(url_path.to_bytes()),
+            Some(Names::Regex(regex)) => regex.is_match(url_path),
         }
     }
 

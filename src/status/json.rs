@@ -30,6 +30,8 @@ fn link(row: &Row<'_>) -> Json {
         ("link", row.link.as_c_str().into()),
         ("release", Json::or_null(row.release.as_deref())),
         ("previous", Json::List(previous.collect())),
+        ("previous_served", counts.served.into()),
+        ("previous_lost", counts.lost.into()),
         ("flips", counts.flips.into()),
         ("last_flip", Json::or_null(counts.flipped_at.map(seconds))),
         ("checks", counts.checks.into()),

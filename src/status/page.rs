@@ -10,10 +10,16 @@ use crate::httpd::Pool;
 
 /// In HTML, as mod_status and mod_proxy write it.
 pub(super) fn table(rows: &[Row<'_>], pool: Pool<'_>) -> String {
-    let mut page = String::from(
+    let has_previous = rows.iter().any(Row::uses_previous);
+    let of_previous = if has_previous {
+        "<th>Previous served</th><th>Previous lost</th>"
+    } else {
+        ""
+    };
+    let mut page = format!(
         "<hr />\n<h1>Document Roots (mod_realdoc)</h1>\n\n<table border=\"0\"><tr>\
          <th>Server</th><th>Link</th><th>Release</th><th>Flips</th><th>Last flip</th>\
-         <th>Checks</th><th>Failures</th><th>Last failure</th></tr>\n",
+         <th>Checks</th><th>Failures</th><th>Last failure</th>{of_previous}</tr>\n",
     );
     for row in rows {
         let counts = &row.counts;
@@ -21,7 +27,7 @@ pub(super) fn table(rows: &[Row<'_>], pool: Pool<'_>) -> String {
         let failure = counts
             .failure
             .map(|(at, errno)| format!("{}: {}", pool.date(at), strerror(errno)));
-        let cells = [
+        let mut cells = vec![
             row.servers(|name| pool.html(name)),
             pool.html(&row.link),
             or_dash(row.release.as_deref().map(|release| pool.html(release))),
@@ -31,6 +37,9 @@ pub(super) fn table(rows: &[Row<'_>], pool: Pool<'_>) -> String {
             counts.failures.to_string(),
             or_dash(failure),
         ];
+        if has_previous {
+            cells.extend([counts.served, counts.lost].map(|count| count.to_string()));
+        }
         page += &format!("<tr><td>{}</td></tr>\n", cells.join("</td><td>"));
     }
     page + "</table>\n"
@@ -61,6 +70,10 @@ fn row_lines(page: &mut String, row: &Row<'_>, pool: Pool<'_>) -> fmt::Result {
     line("Release", &release.as_deref().unwrap_or("-"))?;
     if let Some((previous, _)) = row.previous.first() {
         line("Previous", &pool.printable(previous))?;
+    }
+    if row.uses_previous() {
+        line("PreviousServed", &counts.served)?;
+        line("PreviousLost", &counts.lost)?;
     }
     line("Flips", &counts.flips)?;
     if let Some(at) = counts.flipped_at {

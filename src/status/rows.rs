@@ -121,6 +121,11 @@ fn name(link: &CStr, release: &CStr) -> CString {
 }
 
 impl Row<'_> {
+    /// Whether there is anything to say of `RealdocPrevious`.
+    pub(super) fn uses_previous(&self) -> bool {
+        !self.previous.is_empty() || self.counts.served > 0 || self.counts.lost > 0
+    }
+
     /// The first virtual host, escaped by `escape`, and how many more there are.
     pub(super) fn servers(&self, escape: impl Fn(&CStr) -> String) -> String {
         let first = escape(self.server);

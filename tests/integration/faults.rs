@@ -121,6 +121,28 @@ fn a_panic_that_ends_the_request(mpm: Mpm) {
     }
 }
 
+each_mpm!(a_panic_where_former_releases_have_a_say);
+/// The hooks that `RealdocPrevious` adds: before a request is authorized a panic ends it; where
+/// httpd answers with an error it is that error.
+fn a_panic_where_former_releases_have_a_say(mpm: Mpm) {
+    for (place, method, status) in [
+        ("post_perdir_config", "GET", 500),
+        ("insert_error_filter", "DELETE", 405),
+    ] {
+        let (setup, _) = prepare(mpm, place);
+        let server = setup.children(1).config("RealdocPrevious On").start();
+        let child = server.children();
+        assert_eq!(panics_in(&server, place), 0);
+        for times in 1..=3 {
+            let response = server.request(method, "/a.txt", &[("Connection", "close")]);
+            assert_eq!(response.status, status, "{place}");
+            assert!(panics_in(&server, place) >= times, "{}", server.error_log());
+        }
+        assert_eq!(server.children(), child);
+        server.stop();
+    }
+}
+
 /// A panic while httpd sets the module up or clears what it had: httpd starts, serves, and restarts
 /// all the same.
 #[test]

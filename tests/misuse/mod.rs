@@ -10,8 +10,8 @@ use realdoc_core::table::Slot;
 
 use crate::config::ServerConfig;
 use crate::httpd::{
-    DirConfig, File, Level, Log, Options, Pool, PoolList, PoolPath, Request, Server, Shorten,
-    Startup, retained_slice,
+    DirConfig, File, HiddenMain, Level, Log, Options, Pool, PoolList, PoolPath, Request, Server,
+    Shorten, Startup, retained_slice,
 };
 use crate::module::Realdoc;
 use crate::pin::{Directory, Found, Rules};
@@ -71,6 +71,7 @@ fn stack_in_config<'r>(r: Request<'r>) {
     let config: DirConfig<'r> = r.dir_config();
     let merged = config.merge_with::<Realdoc>(r.pool(), config, |_| Directory {
         found: Some(&found), //~ E0597
+        ..Directory::default()
     });
     r.set_dir_config(merged);
 }
@@ -102,6 +103,30 @@ fn pool_is_kept(r: Request<'_>) {
 
 fn startup_is_kept(startup: &Startup) {
     STARTUP.set(Some(startup)); //~ E0521
+}
+
+/// A subrequest's memory after its end.
+fn ended_subrequest(r: Request<'_>) {
+    let found = r.look_up(r.copy_env());
+    let name = found.request().filename();
+    drop(found); //~ E0505
+    let _ = name;
+}
+
+fn subrequest_that_has_become_main(r: Request<'_>) {
+    let found = r.look_up(r.copy_env());
+    let name = found.request().filename();
+    let _ = found.redirect::<Realdoc>(); //~ E0505
+    let _ = name;
+}
+
+fn variables_of_another<'a, 'b>(a: Request<'a>, b: Request<'b>) {
+    let _ = a.look_up(b.copy_env()); //~ lifetime
+}
+
+fn main_of_another<'a, 'b>(a: Request<'a>, b: Request<'b>, main: HiddenMain<'a>) {
+    a.show_main(main);
+    b.show_main(main); //~ lifetime
 }
 
 /// A file of one request in another.

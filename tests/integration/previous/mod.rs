@@ -13,6 +13,10 @@ mod serving;
 
 mod rules;
 
+mod misses;
+
+mod never;
+
 use testbed::{Builder, Module, Mpm, Releases, Response, Server};
 
 use crate::common::SECTION_MODULES;
