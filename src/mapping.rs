@@ -13,9 +13,9 @@ use crate::httpd::{Answer, Request};
 use crate::link::{Link, LinkedPath};
 use crate::module::Realdoc;
 use crate::pin::{NoAnswer, Pin};
-use crate::previous::forbid_caching;
+use crate::previous::{Trial, forbid_caching};
 use crate::roots::{canonicalize, is_absolute};
-use crate::state::{RequestState, Trial, inherited_pin, site_of};
+use crate::state::{RequestState, inherited_pin, site_of};
 
 /// post_read_request: in Target mode a request takes its pin here. A redirect has that of the
 /// request before it.
@@ -55,12 +55,13 @@ pub(crate) fn begin_subrequest(r: Request<'_>) -> Answer {
     let begun = answer(begin_derived(r));
     let trial = RequestState::of_parent(r).and_then(|main| main.tries);
     if let (Some(trial), Some(state)) = (trial, RequestState::of(r)) {
-        state.trial.set(Some(trial));
+        let previous = state.previous_or_new(r);
+        previous.set_trial(trial);
         if let Trial::Current(name) = trial {
             r.set_filename(name);
             return Answer::OK;
         }
-        state.hide_main(r);
+        previous.hide_main(r);
     }
     begun
 }
@@ -100,8 +101,8 @@ fn pin_document_root<'r>(
 /// map_to_storage, before all other modules: what was named under a link is named in the release.
 pub(crate) fn map_to_release(r: Request<'_>) -> Answer {
     let state = RequestState::of(r);
-    if let Some(state) = state {
-        state.show_main(r);
+    if let Some(previous) = state.and_then(|state| state.previous()) {
+        previous.show_main(r);
     }
     if state.is_some() || !r.is_initial() || site_of(r.server()).is_some() {
         answer(map_names(r))

@@ -20,7 +20,9 @@ use crate::state::{Replaced, RequestState, ShownFile};
 /// fixups, before mod_rewrite.
 pub(crate) fn show_names(r: Request<'_>) -> Answer {
     if let Some((state, pin)) = RequestState::with_pin(r) {
-        state.hide_main(r);
+        if let Some(previous) = state.previous() {
+            previous.hide_main(r);
+        }
         let found = r.dir_config().state::<Realdoc>().found;
         if let Some((found, link)) = found.and_then(|found| Some((found, found.by?))) {
             match rules_place(r, pin, found) {
@@ -130,7 +132,9 @@ fn show_context<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) {
 /// the configured document root loses it.
 pub(crate) fn restore_names(r: Request<'_>) -> Answer {
     if let Some((state, _)) = RequestState::with_pin(r) {
-        state.show_main(r);
+        if let Some(previous) = state.previous() {
+            previous.show_main(r);
+        }
         let replaced = state.replaced.take();
         if let Some(replaced) = replaced {
             r.set_context(replaced.context);

@@ -7,10 +7,11 @@ use std::iter::successors;
 use realdoc_core::symlinks::Refusal;
 
 use crate::config::ServerConfig;
-use crate::httpd::{Context, Env, HiddenMain, Request, Server};
+use crate::httpd::{Context, Request, Server};
 use crate::link::LinkedPath;
 use crate::module::Realdoc;
 use crate::pin::Pin;
+use crate::previous::{Lost, PreviousState, Trial};
 use crate::roots::Roots;
 use crate::site::Site;
 use crate::walk::cache::WalkCache;
@@ -34,48 +35,8 @@ pub(crate) struct RequestState<'r> {
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.
     pub(crate) walk: Cell<Option<&'r WalkCache<'r>>>,
-    /// The file that the request asks for and its release does not have.
-    pub(crate) lost: Cell<Option<Lost<'r>>>,
-    /// What its file's name was before it was completed.
-    pub(crate) cut: Cell<Option<Cut<'r>>>,
-    /// What the subrequest is to show that is being looked up.
-    pub(crate) tries: Cell<Option<Trial<'r>>>,
-    /// What this subrequest is to show.
-    pub(crate) trial: Cell<Option<Trial<'r>>>,
-    /// Whether all rules have let it pass that may refuse it or lead it elsewhere.
-    pub(crate) has_passed: Cell<bool>,
-    /// Its main request, while that is hidden.
-    pub(crate) hidden_main: Cell<Option<HiddenMain<'r>>>,
-}
-
-/// What a request asks for that ends at no file.
-#[derive(Clone, Copy)]
-pub(crate) struct Lost<'r> {
-    /// The path of the URL.
-    pub(crate) url_path: &'r CStr,
-    /// The file, by the link's name.
-    pub(crate) name: &'r CStr,
-    /// Rules of the virtual host have led the request to another file, which is there.
-    pub(crate) is_rewritten: bool,
-    /// The variables for scripts, before .htaccess files could set any.
-    pub(crate) env: Env<'r>,
-}
-
-/// The name that a file's walk has found, which ends at the last directory that is there.
-#[derive(Clone, Copy)]
-pub(crate) struct Cut<'r> {
-    pub(crate) whole: &'r CStr,
-    pub(crate) filename: &'r CStr,
-    pub(crate) path_info: &'r CStr,
-}
-
-/// What a subrequest of a lost request is to show.
-#[derive(Clone, Copy)]
-pub(crate) enum Trial<'r> {
-    /// What the current release says of the file with this name by the link.
-    Current(&'r CStr),
-    /// What a former one does.
-    Former,
+    /// What `RealdocPrevious` needs, of the few requests that it is about.
+    previous: Cell<Option<&'r PreviousState<'r>>>,
 }
 
 /// What a request knows of the one that it came from.
@@ -131,20 +92,18 @@ impl<'r> RequestState<'r> {
         r.parent()?.state::<Realdoc>()
     }
 
-    /// Rules that lead to another URL, and others by a flag, do not apply to subrequests
-    /// (mod_rewrite.c, apply_rewrite_list). They are to apply to one that shows what a release's
-    /// rules say, so that does not look like one.
-    pub(crate) fn hide_main(&self, r: Request<'r>) {
-        if self.trial.get().is_some() {
-            self.hidden_main.set(r.hide_main());
-        }
+    /// What `RealdocPrevious` needs; `None`: nothing.
+    pub(crate) fn previous(&self) -> Option<&'r PreviousState<'r>> {
+        self.previous.get()
     }
 
-    /// It looks like a subrequest again.
-    pub(crate) fn show_main(&self, r: Request<'r>) {
-        if let Some(main) = self.hidden_main.take() {
-            r.show_main(main);
-        }
+    /// The same, made if there is none.
+    pub(crate) fn previous_or_new(&self, r: Request<'r>) -> &'r PreviousState<'r> {
+        self.previous.get().unwrap_or_else(|| {
+            let state = r.pool().put(PreviousState::default());
+            self.previous.set(Some(state));
+            state
+        })
     }
 
     pub(crate) fn inherit<'i>(&self) -> Inherited<'i>
@@ -154,8 +113,8 @@ impl<'r> RequestState<'r> {
         Inherited {
             pin: self.pin(),
             walk: self.walk.get(),
-            lost: self.lost.get(),
-            tries: self.tries.get(),
+            lost: self.previous().and_then(|previous| previous.lost()),
+            tries: self.previous().and_then(|previous| previous.tries()),
         }
     }
 

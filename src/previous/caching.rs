@@ -3,9 +3,10 @@
 use std::iter::successors;
 
 use super::settings::Settings;
+use super::state::Lost;
 use crate::httpd::{Answer, DirConfig, Request};
 use crate::module::Realdoc;
-use crate::state::{Lost, RequestState};
+use crate::state::RequestState;
 
 /// insert_error_filter: no cache is to keep that a file is missing which another release may have.
 pub(crate) fn forbid_caching(r: Request<'_>) {
@@ -22,7 +23,7 @@ fn is_of_lost(r: Request<'_>) -> bool {
         let settings = Settings::of(config);
         settings.window().is_some() && settings.is_for(lost.url_path)
     };
-    if let Some(lost) = RequestState::of(r).and_then(|state| state.lost.get()) {
+    if let Some(lost) = RequestState::of(r).and_then(|state| state.previous()?.lost()) {
         return is_asked(lost, r.dir_config());
     }
     successors(r.previous(), |r| r.previous()).any(|r| {

@@ -6,10 +6,11 @@ use realdoc_core::mapping::release_path;
 use realdoc_core::previous::is_plain;
 
 use super::settings::Settings;
+use super::state::{Cut, Lost};
 use crate::httpd::{FileType, Request};
 use crate::link::LinkedPath;
 use crate::pin::Pin;
-use crate::state::{Cut, Lost, RequestState};
+use crate::state::RequestState;
 
 /// The path of the URL of a request for a file that may come from a former release, as far as the
 /// URL alone shows it.
@@ -27,7 +28,10 @@ pub(crate) fn complete_name<'r>(
     pin: &'r Pin<'r>,
     name: LinkedPath<'r>,
 ) {
-    let asks = r.is_initial() || state.trial.get().is_some();
+    let asks = r.is_initial()
+        || state
+            .previous()
+            .is_some_and(|previous| previous.trial.get().is_some());
     let cut = r.path_info().filter(|info| !info.is_empty());
     let (Some(filename), Some(path_info)) = (r.filename(), cut) else {
         return;
@@ -43,7 +47,7 @@ pub(crate) fn complete_name<'r>(
         let whole = r.pool().concat(&[whole.dir, whole.tail]);
         r.set_canonical_filename(whole);
         r.set_path_info(Some(c""));
-        state.cut.set(Some(Cut {
+        state.previous_or_new(r).cut.set(Some(Cut {
             whole,
             filename,
             path_info,
@@ -53,7 +57,7 @@ pub(crate) fn complete_name<'r>(
 
 /// The name is again what the walk has found, unless another module has changed it.
 pub(super) fn cut_name<'r>(r: Request<'r>, state: &RequestState<'r>) {
-    if let Some(cut) = state.cut.take() {
+    if let Some(cut) = state.previous().and_then(|previous| previous.cut.take()) {
         let is_ours = |name: &CStr| name.as_ptr() == cut.whole.as_ptr();
         if r.filename().is_some_and(is_ours) && r.path_info().is_none_or(CStr::is_empty) {
             r.set_canonical_filename(cut.filename);
@@ -109,7 +113,7 @@ fn note_rewritten<'r>(
 
 fn note_lost<'r>(r: Request<'r>, state: &RequestState<'r>, name: &'r CStr, is_rewritten: bool) {
     if let Some(url_path) = url_path(r) {
-        state.lost.set(Some(Lost {
+        state.previous_or_new(r).lost.set(Some(Lost {
             url_path,
             name,
             is_rewritten,

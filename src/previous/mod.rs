@@ -10,37 +10,46 @@ mod caching;
 mod lost;
 mod search;
 mod settings;
+mod state;
 
 use crate::httpd::{Answer, Request};
 use crate::pin::Pin;
 use crate::report;
 use crate::rewriting::is_redirect;
-use crate::state::{Lost, RequestState, Trial};
+use crate::state::RequestState;
 pub(crate) use caching::forbid_caching;
 use lost::cut_name;
 pub(crate) use lost::{complete_name, note};
 use search::{Search, Served};
 pub(crate) use settings::Settings;
+pub(crate) use state::{Lost, PreviousState, Trial};
 
 /// fixups, after those by which a release may refuse a request or lead it elsewhere.
 pub(crate) fn serve(r: Request<'_>) -> Answer {
-    match RequestState::with_pin(r) {
-        Some((state, pin)) => match state.lost.get() {
-            Some(lost) => serve_lost(r, state, pin, lost),
-            None => end_trial(r, state),
-        },
+    let state = RequestState::with_pin(r);
+    match state.and_then(|(state, pin)| Some((state, pin, state.previous()?))) {
+        Some((state, pin, previous)) => serve_lost(r, state, pin, previous),
         None => Answer::DECLINED,
     }
 }
 
-/// Rules of the current release have let a subrequest pass that shows what they say. There is no
-/// file, and what may take its place is of no interest.
-fn end_trial<'r>(r: Request<'r>, state: &RequestState<'r>) -> Answer {
-    let Some(Trial::Current(_)) = state.trial.get() else {
-        return Answer::DECLINED;
-    };
-    state.has_passed.set(may_be_file(r));
-    Answer::NOT_FOUND
+#[cold]
+fn serve_lost<'r>(
+    r: Request<'r>,
+    state: &'r RequestState<'r>,
+    pin: &'r Pin<'r>,
+    previous: &'r PreviousState<'r>,
+) -> Answer {
+    match (previous.lost.get(), previous.trial.get()) {
+        (Some(lost), _) => find(r, state, pin, lost),
+        // Rules of the current release have let a subrequest pass that shows what they say. There
+        // is no file, and what may take its place is of no interest.
+        (None, Some(Trial::Current(_))) => {
+            previous.has_passed.set(may_be_file(r));
+            Answer::NOT_FOUND
+        }
+        (None, _) => Answer::DECLINED,
+    }
 }
 
 /// Whether it is not known what else answers the request: rules have led it nowhere, or to a page.
@@ -48,8 +57,8 @@ fn may_be_file(r: Request<'_>) -> bool {
     !r.is_proxied() && (r.handler().is_none() || is_redirect(r))
 }
 
-#[cold]
-fn serve_lost<'r>(
+/// Answers the request from a former release, if one has the file.
+fn find<'r>(
     r: Request<'r>,
     state: &'r RequestState<'r>,
     pin: &'r Pin<'r>,
@@ -102,12 +111,13 @@ fn count(pin: &Pin<'_>, lost: Lost<'_>, is_served: bool) {
 /// post_perdir_config: `SetEnvIf` and the like of a former release, which httpd reads for main
 /// requests alone. Its rules may ask for what they set.
 pub(crate) fn parse_headers(r: Request<'_>) -> Answer {
-    match RequestState::of(r) {
-        // mod_setenvif goes by its server's directives the first time, by the file's the second.
-        Some(state) if state.trial.get().is_some() => match r.parse_headers() {
-            Answer::OK => r.parse_headers(),
-            answer => answer,
-        },
-        _ => Answer::DECLINED,
+    let previous = RequestState::of(r).and_then(|state| state.previous());
+    if previous.is_none_or(|previous| previous.trial.get().is_none()) {
+        return Answer::DECLINED;
+    }
+    // mod_setenvif goes by its server's directives the first time, by the file's the second.
+    match r.parse_headers() {
+        Answer::OK => r.parse_headers(),
+        answer => answer,
     }
 }

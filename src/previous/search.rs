@@ -9,12 +9,13 @@ use realdoc_core::mapping::release_path;
 use realdoc_core::paths::strip_dir;
 use realdoc_core::previous::Window;
 
+use super::state::{Lost, PreviousState, Trial};
 use crate::httpd::{Answer, FileType, Request, Subrequest, log};
 use crate::link::Link;
 use crate::mapping::map_again;
 use crate::module::Realdoc;
 use crate::pin::Pin;
-use crate::state::{Lost, RequestState, Trial};
+use crate::state::RequestState;
 
 /// A lost request, and what is asked once for it.
 pub(super) struct Search<'r> {
@@ -140,7 +141,7 @@ impl<'r> Search<'r> {
         let found = self.look_up(Trial::Former);
         match self.accepts(&found, former) {
             Ok(()) => {
-                self.state.cut.set(None);
+                self.previous().cut.set(None);
                 if let Some(state) = found.redirect::<Realdoc>() {
                     self.state.walk.set(state.walk.get());
                 }
@@ -155,10 +156,15 @@ impl<'r> Search<'r> {
         }
     }
 
+    fn previous(&self) -> &'r PreviousState<'r> {
+        self.state.previous_or_new(self.r)
+    }
+
     fn look_up(&self, trial: Trial<'r>) -> Subrequest<'r> {
-        self.state.tries.set(Some(trial));
+        let previous = self.previous();
+        previous.tries.set(Some(trial));
         let found = self.r.look_up(self.lost.env);
-        self.state.tries.set(None);
+        previous.tries.set(None);
         found
     }
 
@@ -188,6 +194,7 @@ impl<'r> Search<'r> {
     fn is_allowed_now(&self) -> bool {
         let found = self.look_up(Trial::Current(self.lost.name));
         let state = found.request().state::<Realdoc>();
-        state.is_some_and(|state| state.has_passed.get())
+        let previous = state.and_then(|state| state.previous());
+        previous.is_some_and(|previous| previous.has_passed.get())
     }
 }

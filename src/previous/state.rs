@@ -1,0 +1,82 @@
+//! What is kept with a lost request, and with a subrequest that is looked up for it.
+
+use std::cell::Cell;
+use std::ffi::CStr;
+
+use crate::httpd::{Env, HiddenMain, Request};
+
+#[derive(Default)]
+pub(crate) struct PreviousState<'r> {
+    /// The file that the request asks for and its release does not have.
+    pub(super) lost: Cell<Option<Lost<'r>>>,
+    /// What its file's name was before it was completed.
+    pub(super) cut: Cell<Option<Cut<'r>>>,
+    /// What the subrequest is to show that is being looked up.
+    pub(super) tries: Cell<Option<Trial<'r>>>,
+    /// What this subrequest is to show.
+    pub(super) trial: Cell<Option<Trial<'r>>>,
+    /// Whether all rules have let it pass that may refuse it or lead it elsewhere.
+    pub(super) has_passed: Cell<bool>,
+    /// Its main request, while that is hidden.
+    hidden_main: Cell<Option<HiddenMain<'r>>>,
+}
+
+/// What a request asks for that ends at no file.
+#[derive(Clone, Copy)]
+pub(crate) struct Lost<'r> {
+    /// The path of the URL.
+    pub(super) url_path: &'r CStr,
+    /// The file, by the link's name.
+    pub(super) name: &'r CStr,
+    /// Rules of the virtual host have led the request to another file, which is there.
+    pub(super) is_rewritten: bool,
+    /// The variables for scripts, before .htaccess files could set any.
+    pub(super) env: Env<'r>,
+}
+
+/// The name that a file's walk has found, which ends at the last directory that is there.
+#[derive(Clone, Copy)]
+pub(crate) struct Cut<'r> {
+    pub(super) whole: &'r CStr,
+    pub(super) filename: &'r CStr,
+    pub(super) path_info: &'r CStr,
+}
+
+/// What a subrequest of a lost request is to show.
+#[derive(Clone, Copy)]
+pub(crate) enum Trial<'r> {
+    /// What the current release says of the file with this name by the link.
+    Current(&'r CStr),
+    /// What a former one does.
+    Former,
+}
+
+impl<'r> PreviousState<'r> {
+    /// Rules that lead to another URL, and others by a flag, do not apply to subrequests
+    /// (mod_rewrite.c, apply_rewrite_list). They are to apply to one that shows what a release's
+    /// rules say, so that does not look like one.
+    pub(crate) fn hide_main(&self, r: Request<'r>) {
+        if self.trial.get().is_some() {
+            self.hidden_main.set(r.hide_main());
+        }
+    }
+
+    /// It looks like a subrequest again.
+    pub(crate) fn show_main(&self, r: Request<'r>) {
+        if let Some(main) = self.hidden_main.take() {
+            r.show_main(main);
+        }
+    }
+
+    pub(crate) fn lost(&self) -> Option<Lost<'r>> {
+        self.lost.get()
+    }
+
+    pub(crate) fn tries(&self) -> Option<Trial<'r>> {
+        self.tries.get()
+    }
+
+    pub(crate) fn set_trial(&self, trial: Trial<'r>) {
+        self.trial.set(Some(trial));
+    }
+}
