@@ -61,6 +61,11 @@ pub(crate) fn log_warning(server: Server<'_>, warning: &Warning) {
              release, and the condition sees the release's path. Compare %{{REQUEST_URI}}, or deny by <Directory> \
              or <Location>"
         ),
+        WarningKind::Previous(why) => log!(
+            server,
+            Warn,
+            "RD25: {file}:{line}: \"{directive}\" has no effect for {link} with {why}"
+        ),
         WarningKind::Dav => log!(
             server,
             Warn,

@@ -75,6 +75,11 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
     let configs = servers.iter().map(|&(server, config)| {
         let settings = config.settings.clone();
         let host = analyzer.analyze(server, &settings);
+        if !settings.is_on() {
+            for warning in warnings.find_for_off(server) {
+                log_warning(server, &warning);
+            }
+        }
         let site = host.map(|host| {
             report.add(&host);
             for warning in warnings.find(&host) {

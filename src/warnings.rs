@@ -1,5 +1,6 @@
 //! What a configuration says that does not work as it did without the module, and that only its
-//! text shows: conditions of mod_rewrite that name the link, and WebDAV under a link.
+//! text shows: conditions of mod_rewrite that name the link, and WebDAV under a link. Also where
+//! `RealdocPrevious` has no effect.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CStr, CString};
@@ -30,6 +31,8 @@ pub(crate) enum WarningKind {
     Condition,
     /// mod_dav, which keeps locks by the path in the release.
     Dav,
+    /// `RealdocPrevious`, where this directive leaves it without effect.
+    Previous(&'static str),
 }
 
 impl WarningKind {
@@ -38,6 +41,7 @@ impl WarningKind {
         match self {
             WarningKind::Condition => "RD26",
             WarningKind::Dav => "RD27",
+            WarningKind::Previous(_) => "RD25",
         }
     }
 }
@@ -50,6 +54,8 @@ pub(crate) struct Finder<'s, 'c> {
     conditions: HashMap<ServerId, Vec<Node<'c>>>,
     /// Each `Dav` directive that is not off, and where it holds.
     dav: HashMap<ServerId, Vec<(Node<'c>, Place)>>,
+    /// Each `RealdocPrevious` that is not off.
+    previous: HashMap<ServerId, Vec<Node<'c>>>,
     /// Each server's `VirtualDocumentRoot`.
     virtual_roots: HashMap<ServerId, CString>,
     main: ServerId,
@@ -76,6 +82,7 @@ impl<'s, 'c> Finder<'s, 'c> {
             pool,
             conditions: HashMap::new(),
             dav: HashMap::new(),
+            previous: HashMap::new(),
             virtual_roots: HashMap::new(),
             main: main.id(),
             found: HashSet::new(),
@@ -108,6 +115,8 @@ impl<'s, 'c> Finder<'s, 'c> {
                 let dav = self.dav.entry(server).or_default();
                 dav.push((node, place.clone()));
             }
+        } else if node.name() == c"RealdocPrevious" && !is_word(&first_word(node), "off") {
+            self.previous.entry(server).or_default().push(node);
         }
         for child in node.children() {
             self.read(server, child, inner.as_ref().unwrap_or(place));
@@ -125,6 +134,11 @@ impl<'s, 'c> Finder<'s, 'c> {
     /// What to warn of for `host`.
     pub(crate) fn find(&mut self, host: &HostAnalysis<'c>) -> Vec<Warning> {
         let mut warnings = Vec::new();
+        if host.docroot.mode().is_readlink() {
+            warnings = self.previous(host.server, host.docroot.path(), "UseReadlink");
+        } else if self.virtual_root(host.server).is_some() {
+            warnings = self.previous(host.server, host.docroot.path(), "VirtualDocumentRoot");
+        }
         let mut servers = vec![self.main, host.server.id()];
         servers.dedup();
         let conditions = servers
@@ -148,6 +162,22 @@ impl<'s, 'c> Finder<'s, 'c> {
             }
         }
         warnings
+    }
+
+    /// What to warn of for a server with `Realdoc Off`.
+    pub(crate) fn find_for_off(&mut self, server: Server<'c>) -> Vec<Warning> {
+        let root = server.document_root().unwrap_or_default();
+        self.previous(server, root, "Realdoc Off")
+    }
+
+    /// Those in the server's own text. What the main server says may be meant for others.
+    fn previous(&mut self, server: Server<'c>, root: &CStr, why: &'static str) -> Vec<Warning> {
+        let nodes = self.previous.get(&server.id()).cloned().unwrap_or_default();
+        let kind = WarningKind::Previous(why);
+        let warnings = nodes
+            .into_iter()
+            .filter_map(|node| self.warning(kind, node, root));
+        warnings.collect()
     }
 
     /// Those of a section at the link or below it. Rules above the link are shown its name.

@@ -107,3 +107,46 @@ fn webdav_under_a_link() {
         server.stop();
     }
 }
+
+/// Where RealdocPrevious has no effect, each that stands there is named; `Off` has none to lose.
+#[test]
+fn previous_without_effect() {
+    let host = |name: &str, config: &str| {
+        format!(
+            "<VirtualHost *:{port}>\nServerName {name}\n{config}\n</VirtualHost>\n",
+            port = "{port}"
+        )
+    };
+    let config = [
+        host("on", "RealdocPrevious On"),
+        host(
+            "readlink",
+            "UseReadlink On\n<Location /x>\nRealdocPrevious 1h\n</Location>",
+        ),
+        host(
+            "virtual",
+            "VirtualDocumentRoot {root}/app/current/%0\nRealdocPrevious 2h 3",
+        ),
+        host("left-alone", "Realdoc Off\nRealdocPrevious 3h"),
+        host("off", "UseReadlink On\nRealdocPrevious Off"),
+    ];
+    let (setup, _) = setup(&config.concat());
+    let server = setup.load("vhost_alias").allow("RD25: ").start();
+    let said = warned(&server, "RD25");
+    assert_eq!(said.len(), 3, "{said:#?}");
+    for (directive, why) in [
+        ("1h", "UseReadlink"),
+        ("2h 3", "VirtualDocumentRoot"),
+        ("3h", "Realdoc Off"),
+    ] {
+        let begin = format!("\"RealdocPrevious {directive}\" has no effect for ");
+        let end = format!(" with {why}");
+        let is_it = |line: &&String| line.starts_with(&begin) && line.ends_with(&end);
+        assert_eq!(
+            said.iter().filter(is_it).count(),
+            1,
+            "{directive}: {said:#?}"
+        );
+    }
+    server.stop();
+}

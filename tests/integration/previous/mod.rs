@@ -9,13 +9,10 @@
 
 mod differential;
 mod history;
-mod serving;
-
-mod rules;
-
 mod misses;
-
 mod never;
+mod rules;
+mod serving;
 
 use testbed::{Builder, Module, Mpm, Releases, Response, Server};
 
