@@ -339,6 +339,24 @@ fn what_it_asks() {
     assert_eq!(with, [without[0] + 1, without[1], without[2] + 1]);
 }
 
+#[test]
+fn asking_what_a_link_led_to_allocates_nothing() {
+    let (fs, table) = (site(), table());
+    let mut process = Process::new(&fs, table, CURRENT);
+    for number in [1, 2, 3] {
+        flip(&fs, number, number.into());
+        process.request(at(number.into()));
+    }
+    let mut found = 0;
+    let used = allocation_counter::measure(|| {
+        let mut formers = table.former(c"/srv/current", &Mode::Realpath, c"/srv/releases/3", T);
+        while formers.next().is_some() {
+            found += 1;
+        }
+    });
+    assert_eq!((found, used.count_total), (2, 0));
+}
+
 /// What happens to a site.
 #[derive(Clone, Debug)]
 enum Step {

@@ -1,7 +1,9 @@
 //! What was current is remembered over flips, for a while.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -110,6 +112,14 @@ fn only_what_was_current_is_served(mpm: Mpm) {
     modify(long_ago);
     assert_eq!(status(), 200);
 
+    let chmod = |mode| {
+        fs::set_permissions(&release, Permissions::from_mode(mode)).expect("it is ours");
+    };
+    chmod(0o000);
+    assert_eq!(status(), 404);
+    chmod(0o755);
+    assert_eq!(status(), 200);
+
     let away = home.site.path("away");
     fs::rename(&release, &away).expect("its place is free");
     assert_eq!(status(), 404);
@@ -126,5 +136,37 @@ fn only_what_was_current_is_served(mpm: Mpm) {
     home.deploy(&server, "42");
     home.deploy(&server, "43");
     assert_eq!(server.get(&chunk("42")).text(), "staged");
+    server.stop();
+}
+
+each_mpm!(a_file_that_is_being_sent_is_sent_to_its_end);
+/// Although its release is deleted meanwhile.
+fn a_file_that_is_being_sent_is_sent_to_its_end(mpm: Mpm) {
+    // More than lies in the buffers of sockets.
+    const LEN: u64 = 64 * 1024 * 1024;
+
+    let home = Home::new(mpm);
+    let file = home.site.release("42").join("film-3f2aB91c.webm");
+    let file = fs::File::create_new(file).and_then(|file| file.set_len(LEN));
+    file.expect("it is new");
+    let server = home.setup().children(2).start();
+    home.visit(&server, "42");
+    home.deploy(&server, "43");
+    let mut connection = TcpStream::connect(("127.0.0.1", server.port(1))).expect("it listens");
+    connection
+        .write_all(b"GET /film-3f2aB91c.webm HTTP/1.0\r\n\r\n")
+        .expect("it reads");
+    let mut start = [0; 1000];
+    connection.read_exact(&mut start).expect("it answers");
+    assert!(start.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    home.site.remove("42");
+    assert_eq!(server.get(&chunk("42")).status, 404);
+    let mut rest = Vec::new();
+    connection.read_to_end(&mut rest).expect("it answers");
+    let head = start
+        .windows(4)
+        .position(|end| end == b"\r\n\r\n")
+        .expect("it ends");
+    assert_eq!((start.len() + rest.len() - head - 4) as u64, LEN);
     server.stop();
 }
