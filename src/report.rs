@@ -128,6 +128,7 @@ pub(crate) fn first_resolved(
         }
         if site
             .roots
+            .all()
             .iter()
             .skip(1)
             .any(|root| std::ptr::eq(&**root, docroot))

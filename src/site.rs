@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use realdoc_core::docroot::{Docroot, Policy};
+use realdoc_core::docroot::{Docroot, Docroots, Policy};
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
 
@@ -11,7 +11,7 @@ use crate::httpd::{OtherModule, RebasedSections};
 /// What a virtual host's requests need.
 pub(crate) struct Site {
     /// First that of the document root, then those of `RealdocLink`.
-    pub(crate) roots: Vec<Arc<Docroot>>,
+    pub(crate) roots: Docroots,
     pub(crate) policy: Policy,
     pub(crate) table: LinkTable,
     pub(crate) log_once: LogOnce,
@@ -35,6 +35,6 @@ pub(crate) struct Site {
 impl Site {
     /// That of the document root.
     pub(crate) fn docroot(&self) -> &Docroot {
-        &self.roots[0]
+        &self.roots.all()[0]
     }
 }

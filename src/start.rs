@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
-use realdoc_core::docroot::{Docroot, Policy};
+use realdoc_core::docroot::{Docroot, Docroots, Policy};
 use realdoc_core::file_tests::tests_file;
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
@@ -112,7 +112,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
     let configs: &[_] = pool.keep(configs.collect::<Vec<_>>());
     if table.has_histories() {
         let sites = configs.iter().filter_map(|config| config.site.as_ref());
-        let roots = sites.flat_map(|site| site.roots.iter().map(Arc::as_ref));
+        let roots = sites.flat_map(|site| site.roots.all().iter().map(Arc::as_ref));
         history::keep(startup, at_exit, pool, table, roots);
     }
     for ((server, _), config) in servers.into_iter().zip(configs) {
@@ -122,10 +122,10 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
 
 /// The document root, then the further links, each before those that lead through it: they are
 /// pinned in this order.
-fn roots(docroot: Arc<Docroot>, mut further: Vec<Arc<Docroot>>) -> Vec<Arc<Docroot>> {
+fn roots(docroot: Arc<Docroot>, mut further: Vec<Arc<Docroot>>) -> Docroots {
     further.sort_by_key(|link| link.path().count_bytes());
     further.insert(0, docroot);
-    further
+    Docroots::new(further)
 }
 
 /// The servers with such a directive outside of all sections.

@@ -127,7 +127,7 @@ class Httpd:
                 modules=modules(),
             )
             + SIZES[mpm]
-            + config.replace("{port}", str(self.port))
+            + config.replace("{port}", str(self.port)).replace("{modules}", modules())
         )
         self.started = time.monotonic()
         self.process = subprocess.Popen(

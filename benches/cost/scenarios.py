@@ -123,4 +123,16 @@ HTACCESS = Scenario(
 """,
 )
 
-ALL = (PLAIN, SECTIONS, INCLUDES, MISSING, HTACCESS)
+RULE = Scenario(
+    "server-level rule with DOCUMENT_ROOT",
+    "/index.html",
+    """
+LoadModule rewrite_module {modules}/mod_rewrite.so
+RewriteEngine On
+RewriteCond %{DOCUMENT_ROOT}%{REQUEST_URI} !-f
+RewriteRule ^ /index.html
+"""
+    + DOCROOT,
+)
+
+ALL = (PLAIN, SECTIONS, INCLUDES, MISSING, HTACCESS, RULE)

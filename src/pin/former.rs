@@ -23,7 +23,7 @@ impl<'r> Pin<'r> {
             .find(|root| root.links.iter().any(is_longest));
         let site = self.site;
         let root = root.and_then(|root| match root.source {
-            Source::Site(n) => Some((root.links, site.roots[n].mode())),
+            Source::Site(n) => Some((root.links, site.roots.all()[n].mode())),
             // Another module's path has no history.
             Source::Request(_) | Source::Former => None,
         });

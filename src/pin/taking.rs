@@ -18,12 +18,12 @@ use crate::link::Link;
 impl<'r> Pin<'r> {
     /// Pins the links that `path` leads through, if the request has not asked for them yet.
     pub(crate) fn pin_path(&self, r: Request<'r>, path: &[u8]) -> Result<(), NoAnswer> {
-        for (n, root) in self.site.roots.iter().enumerate() {
-            if root.concerns(path, &Files) && !self.has_asked(Source::Site(n)) {
-                self.pin_root(r, n, root, When::Due)?;
+        self.site.roots.pin_each(path, &Files, |n, root| {
+            if self.has_asked(Source::Site(n)) {
+                return Ok(());
             }
-        }
-        Ok(())
+            self.pin_root(r, n, root, When::Due)
+        })
     }
 
     /// Pins the links to `path`, a document root that another module has set for this request.
@@ -55,7 +55,7 @@ impl<'r> Pin<'r> {
                 Source::Request(path) => new.pin_request_root(path),
                 Source::Former => {}
                 Source::Site(n) => {
-                    new.pin_root(r, n, &self.site.roots[n], When::Now { is_lost })?;
+                    new.pin_root(r, n, &self.site.roots.all()[n], When::Now { is_lost })?;
                 }
             }
         }

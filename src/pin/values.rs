@@ -11,7 +11,12 @@ impl<'r> Pin<'r> {
     /// `value`, a path or several with colons between them, with each path under a link in the
     /// release. `None`: none of them is.
     pub(crate) fn release_value(&self, value: &'r CStr) -> Option<&'r CStr> {
-        let paths = value.to_bytes().split(|&byte| byte == b':');
+        // Most values hold no absolute path.
+        let bytes = value.to_bytes();
+        if !bytes.starts_with(b"/") && !bytes.contains(&b':') {
+            return None;
+        }
+        let paths = bytes.split(|&byte| byte == b':');
         let in_release = |path| release_path(path, self.links()).map(|(_, path)| path);
         if paths.clone().all(|path| in_release(path).is_none()) {
             return None;

@@ -48,7 +48,7 @@ pub(super) fn rows(r: Request<'_>) -> Vec<Row<'_>> {
         let Some(site) = ServerConfig::of(server).and_then(|config| config.site.as_ref()) else {
             continue;
         };
-        for root in &site.roots {
+        for root in site.roots.all() {
             let of_root = rows_of.entry(&**root).or_insert_with(|| {
                 let is_readlink = matches!(root.mode(), Mode::Readlink { .. });
                 let links = links(root, site).into_iter();

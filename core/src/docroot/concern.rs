@@ -1,11 +1,22 @@
 //! Which names a docroot is asked for.
 
 use std::ffi::{CStr, CString};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 
 use crate::fs::{Errno, Fs};
 use crate::paths::strip_dir;
 use crate::resolve::{Link, ResolveError, prefixes};
+
+/// How many times the concern of any docroot of this process has changed.
+static CHANGES: AtomicUsize = AtomicUsize::new(0);
+
+/// See [`CHANGES`].
+pub(super) fn changes() -> usize {
+    CHANGES.load(Acquire)
+}
 
 /// How much of the docroot's path is the outermost directory that is, or may become, a symlink. 0:
 /// nobody has asked yet.
@@ -20,21 +31,18 @@ impl Concern {
         self.0.load(Relaxed) != 0
     }
 
-    /// Whether `name` does not lie in that directory, seen by a byte: it has no component that ends
-    /// there. A request asks this for each RealdocLink.
-    #[inline]
-    pub(super) fn excludes(&self, name: &[u8]) -> bool {
-        let len = self.0.load(Relaxed);
-        len > 1 && name.get(len).is_some_and(|&byte| byte != b'/')
-    }
-
-    /// Whether `name` lies in that directory. As long as it is unknown: in the first component.
-    pub(super) fn includes(&self, path: &CStr, name: &[u8]) -> bool {
-        let dir = match self.0.load(Relaxed) {
+    /// That directory on `path`. As long as it is unknown: the first component.
+    pub(super) fn dir<'p>(&self, path: &'p CStr) -> Option<&'p [u8]> {
+        match self.0.load(Relaxed) {
             0 => prefixes(path.to_bytes()).next(),
             len => path.to_bytes().get(..len),
-        };
-        dir.is_some_and(|dir| strip_dir(name, dir).is_some())
+        }
+    }
+
+    /// Whether `name` lies in that directory.
+    pub(super) fn includes(&self, path: &CStr, name: &[u8]) -> bool {
+        self.dir(path)
+            .is_some_and(|dir| strip_dir(name, dir).is_some())
     }
 
     /// Finds the outermost symlink, without following it: that might hang.
@@ -61,6 +69,8 @@ impl Concern {
     }
 
     fn note(&self, prefix: &[u8]) {
-        self.0.store(prefix.len(), Relaxed);
+        if self.0.swap(prefix.len(), Relaxed) != prefix.len() {
+            CHANGES.fetch_add(1, Release);
+        }
     }
 }

@@ -15,6 +15,7 @@ mod check;
 mod concern;
 mod event;
 mod failure;
+mod index;
 mod pin;
 mod state;
 #[cfg(all(test, not(loom)))]
@@ -24,4 +25,5 @@ mod turn;
 
 pub use check::{Check, NoAnswer, Pinned, Policy, When};
 pub use event::Event;
+pub use index::Docroots;
 pub use state::Docroot;

@@ -71,13 +71,7 @@ impl Docroot {
     /// any that it had when it was last resolved, or below the docroot. The first such question in
     /// a process asks the file system which component is a symlink, but not where that leads.
     #[must_use]
-    #[inline]
     pub fn concerns(&self, name: &[u8], fs: &impl Fs) -> bool {
-        !self.concern.excludes(name) && self.may_concern(name, fs)
-    }
-
-    #[inline(never)]
-    fn may_concern(&self, name: &[u8], fs: &impl Fs) -> bool {
         let includes = || self.concern.includes(&self.path, name);
         if self.concern.is_known() || !includes() {
             return includes();

@@ -72,7 +72,35 @@ fn pin(docroot: &Docroot, check: &Check<'_, Current>) -> Option<CString> {
     pinned.expect("it does not hang")
 }
 
+/// A path of these components, of which `/current` is a symlink.
+fn path() -> impl Strategy<Value = String> {
+    let component = prop_oneof![Just("/current"), Just("/a"), Just("/ab"), Just("/a-b")];
+    proptest::collection::vec(component, 1..5).prop_map(|components| components.concat())
+}
+
 proptest! {
+    #[test]
+    fn each_docroot_that_a_name_may_lead_through_is_found(
+        docroots in proptest::collection::vec(path(), 1..20),
+        names in proptest::collection::vec(path(), 1..20),
+    ) {
+        let new = |path| Docroot::new(CString::new(path).unwrap(), Mode::Realpath).into();
+        let docroots = Docroots::new(docroots.into_iter().map(new).collect());
+        let fs = Current(RefCell::new(c"/a".into()));
+        let table = LinkTable::private(8);
+        for name in names {
+            let mut found = Vec::new();
+            let each = docroots.pin_each(name.as_bytes(), &fs, |n, docroot| {
+                found.push(n);
+                docroot.pin(&check(&fs, table, 0), &mut |_| {}, |_| ()).map(|_| ())
+            });
+            prop_assert_eq!(each, Ok(()));
+            let all = docroots.all().iter().enumerate();
+            let concerned = all.filter(|(_, docroot)| docroot.concerns(name.as_bytes(), &fs));
+            prop_assert_eq!(found, concerned.map(|(n, _)| n).collect::<Vec<_>>(), "{}", name);
+        }
+    }
+
     /// A taken-over process writes to all memory that it shares with this one.
     #[test]
     fn garbage_in_the_table_makes_no_wrong_answer(
