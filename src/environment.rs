@@ -2,8 +2,11 @@
 
 use std::ffi::CStr;
 
+use realdoc_core::shown::release_name;
+
 use crate::httpd::{Answer, Options, Request};
 use crate::pin::Pin;
+use crate::previous::Settings;
 use crate::rewriting::is_redirect;
 use crate::state::RequestState;
 
@@ -31,6 +34,18 @@ pub(crate) fn name_release_for_script<'r>(r: Request<'r>, state: &RequestState<'
     }
     if pin.has_links() {
         replace_values(r, pin);
+        if Settings::of(r.dir_config()).window().is_some() {
+            set_release(r, state, pin);
+        }
+    }
+}
+
+/// A page can name its release in the URLs of what it asks for later.
+fn set_release<'r>(r: Request<'r>, state: &RequestState<'r>, pin: &Pin<'r>) {
+    let root = state.roots.document.get().unwrap_or_default().to_bytes();
+    if let Some((link, _)) = pin.links_over(root).next() {
+        let name = release_name(link.name.to_bytes(), link.target.to_bytes());
+        r.set_env(c"REALDOC_RELEASE", r.pool().concat(&[&name]));
     }
 }
 

@@ -25,7 +25,7 @@ enum Names<'c> {
 
 impl<'c> Settings<'c> {
     /// Those of a directory.
-    pub(super) fn of(config: DirConfig<'c>) -> Settings<'c> {
+    pub(crate) fn of(config: DirConfig<'c>) -> Settings<'c> {
         let directory = config.state::<Realdoc>();
         directory.previous.copied().unwrap_or_default()
     }
@@ -40,7 +40,7 @@ impl<'c> Settings<'c> {
     }
 
     /// The former releases that count. `None`: none.
-    pub(super) fn window(self) -> Option<Window> {
+    pub(crate) fn window(self) -> Option<Window> {
         self.window.flatten()
     }
 

@@ -2,6 +2,8 @@
 
 use testbed::{Mpm, Releases};
 
+use crate::common::{ENV, variable};
+
 use super::{CHUNK, Setup, assert_refused, assert_served, see};
 
 /// The chunks of a release's page, each with its content.
@@ -122,4 +124,26 @@ fn an_answer_is_as_of_any_file(mpm: Mpm) {
         5,
         "{log}"
     );
+}
+
+each_mpm!(scripts_know_their_release);
+/// The name is that of the status page. Without the directive there is none.
+fn scripts_know_their_release(mpm: Mpm) {
+    const ROOT: &str = "Options FollowSymLinks ExecCGI\nRequire all granted";
+    for config in ["", "RealdocPrevious On"] {
+        let setup = Setup::new(mpm, config).put("43", &[("env.cgi", ENV)]);
+        let setup = setup.with(|setup| setup.cgi().root_section(ROOT));
+        let (server, _) = setup.start();
+        let answer = server.get("/env.cgi");
+        if config.is_empty() {
+            assert!(
+                !answer.text().contains("REALDOC_RELEASE"),
+                "{}",
+                answer.text()
+            );
+        } else {
+            assert_eq!(variable(&answer, "REALDOC_RELEASE"), "releases/43");
+        }
+        server.stop();
+    }
 }
