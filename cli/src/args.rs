@@ -193,7 +193,7 @@ pub(crate) struct Policy {
 
     /// Keep releases that were current less than TIME ago: 90, 90s, 5m, 24h, 7d
     ///
-    /// Choose more than RealpathEvery plus your longest request.
+    /// Choose more than RealpathEvery plus your longest request; with RealdocPrevious, its time.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = span)]
     pub(crate) grace: Span,
 }

@@ -41,11 +41,11 @@ const FOLDERS: [&str; 12] = [
     "tests",
 ];
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -71,7 +71,7 @@ fn pages() -> Vec<PathBuf> {
 
 /// The blocks between fences, with the language that is said of them, dedented by as much as the
 /// fence is.
-fn blocks(page: &str) -> Vec<(String, String)> {
+pub(crate) fn blocks(page: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(usize, String, String)> = None;
     for line in page.lines() {

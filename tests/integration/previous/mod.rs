@@ -5,12 +5,14 @@
 //! - [`differential`]: the same of generated configurations;
 //! - [`history`]: what is remembered of a link;
 //! - [`never`]: what is not served from an earlier release;
-//! - [`misses`]: what the others get.
+//! - [`misses`]: what the others get;
+//! - [`recipes`]: what the documentation says to copy.
 
 mod differential;
 mod history;
 mod misses;
 mod never;
+mod recipes;
 mod rules;
 mod serving;
 
