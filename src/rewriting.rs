@@ -21,6 +21,7 @@ use crate::state::{Replaced, RequestState, ShownFile};
 pub(crate) fn show_names(r: Request<'_>) -> Answer {
     if let Some((state, pin)) = RequestState::with_pin(r) {
         if let Some(previous) = state.previous() {
+            previous.note_handler(r);
             previous.hide_main(r);
         }
         let found = r.dir_config().state::<Realdoc>().found;

@@ -116,6 +116,7 @@ fn note_lost<'r>(r: Request<'r>, state: &RequestState<'r>, name: &'r CStr, is_re
         state.previous_or_new(r).lost.set(Some(Lost {
             url_path,
             name,
+            is_whole: is_rewritten || r.path_info().is_none_or(CStr::is_empty),
             is_rewritten,
             env: r.copy_env(),
         }));

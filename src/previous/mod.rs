@@ -41,20 +41,21 @@ fn serve_lost<'r>(
     previous: &'r PreviousState<'r>,
 ) -> Answer {
     match (previous.lost.get(), previous.trial.get()) {
-        (Some(lost), _) => find(r, state, pin, lost),
+        (Some(lost), _) => find(r, state, pin, previous, lost),
         // Rules of the current release have let a subrequest pass that shows what they say. There
         // is no file, and what may take its place is of no interest.
         (None, Some(Trial::Current(_))) => {
-            previous.has_passed.set(may_be_file(r));
+            previous.has_passed.set(may_be_file(r, previous));
             Answer::NOT_FOUND
         }
         (None, _) => Answer::DECLINED,
     }
 }
 
-/// Whether it is not known what else answers the request: rules have led it nowhere, or to a page.
-fn may_be_file(r: Request<'_>) -> bool {
-    !r.is_proxied() && (r.handler().is_none() || is_redirect(r))
+/// Whether core would send the file if it were there. What is not there may have been led to a
+/// page.
+fn may_be_file<'r>(r: Request<'r>, previous: &PreviousState<'r>) -> bool {
+    !r.is_proxied() && !previous.has_handler.get() && (is_redirect(r) || r.has_default_handler())
 }
 
 /// Answers the request from a former release, if one has the file.
@@ -62,19 +63,17 @@ fn find<'r>(
     r: Request<'r>,
     state: &'r RequestState<'r>,
     pin: &'r Pin<'r>,
+    previous: &'r PreviousState<'r>,
     lost: Lost<'r>,
 ) -> Answer {
     let settings = Settings::of(r.dir_config());
     let is_asked = settings
         .window()
-        .filter(|_| may_be_file(r) && settings.is_for(lost.url_path));
+        .filter(|_| may_be_file(r, previous) && settings.is_for(lost.url_path));
     let Some(window) = is_asked else {
         cut_name(r, state);
         return Answer::DECLINED;
     };
-    // Where names are known from the URL alone (`<Location>`) the name may still be a part of one.
-    let is_whole =
-        is_redirect(r) || lost.is_rewritten || r.path_info().is_none_or(|info| info.is_empty());
     let search = Search {
         r,
         state,
@@ -82,7 +81,7 @@ fn find<'r>(
         lost,
         window,
     };
-    if let Some(served) = is_whole.then(|| search.serve()).flatten() {
+    if let Some(served) = lost.is_whole.then(|| search.serve()).flatten() {
         tell(r, pin, lost, &served);
         return Answer::DECLINED;
     }

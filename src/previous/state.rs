@@ -15,6 +15,8 @@ pub(crate) struct PreviousState<'r> {
     pub(super) tries: Cell<Option<Trial<'r>>>,
     /// What this subrequest is to show.
     pub(super) trial: Cell<Option<Trial<'r>>>,
+    /// Whether something else than core was to answer before mod_rewrite led the request elsewhere.
+    pub(super) has_handler: Cell<bool>,
     /// Whether all rules have let it pass that may refuse it or lead it elsewhere.
     pub(super) has_passed: Cell<bool>,
     /// Its main request, while that is hidden.
@@ -28,6 +30,8 @@ pub(crate) struct Lost<'r> {
     pub(super) url_path: &'r CStr,
     /// The file, by the link's name.
     pub(super) name: &'r CStr,
+    /// What says something of the file's name has seen all of it.
+    pub(super) is_whole: bool,
     /// Rules of the virtual host have led the request to another file, which is there.
     pub(super) is_rewritten: bool,
     /// The variables for scripts, before .htaccess files could set any.
@@ -66,6 +70,11 @@ impl<'r> PreviousState<'r> {
         if let Some(main) = self.hidden_main.take() {
             r.show_main(main);
         }
+    }
+
+    /// fixups, before mod_rewrite, which takes the place of a handler.
+    pub(crate) fn note_handler(&self, r: Request<'r>) {
+        self.has_handler.set(!r.has_default_handler());
     }
 
     pub(crate) fn lost(&self) -> Option<Lost<'r>> {

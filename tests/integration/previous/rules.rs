@@ -201,3 +201,49 @@ fn directives_hold_where_they_stand(mpm: Mpm) {
         server.stop();
     }
 }
+
+each_mpm!(a_handler_of_the_new_release_is_asked on event);
+/// What would have answered for the file, if it were there, keeps its say where rules lead what is
+/// not there to a page.
+fn a_handler_of_the_new_release_is_asked(mpm: Mpm) {
+    for (config, htaccess) in PAGES {
+        for rule in [
+            "SetHandler server-status",
+            "<Files *.js>\nSetHandler server-status\n</Files>",
+            "AddHandler server-status .js",
+            "AddType application/x-httpd-anything .js",
+        ] {
+            let setup = Setup::new(mpm, &format!("{config}\nRealdocPrevious On"))
+                .with(|setup| setup.load("status"))
+                .put("43", &[(".htaccess", htaccess), ("assets/.htaccess", rule)]);
+            let (server, site) = setup.start();
+            let answer = server.get(CHUNK);
+            assert!(
+                !answer.text().contains("of 42"),
+                "{config} {htaccess} {rule}"
+            );
+            site.put("releases/43/web/assets/.htaccess", "");
+            assert_served(&server.get(CHUNK));
+            server.stop();
+        }
+    }
+}
+
+each_mpm!(a_name_that_was_not_seen_whole_is_not_served on event);
+/// Where only a `<Location>` names the files, rules for files have seen the name of the missing
+/// directory; so whatever they say, nothing is served.
+fn a_name_that_was_not_seen_whole_is_not_served(mpm: Mpm) {
+    let config = "RealdocPrevious On\n<Location /assets>\nRealdocPreviousNames plain\n</Location>";
+    for (_, htaccess) in PAGES {
+        let (server, site) = Setup::new(mpm, config)
+            .put("42", &[("assets/plain.js", "chunk of 42")])
+            .put("43", &[(".htaccess", htaccess)])
+            .without_assets()
+            .start();
+        let answer = server.get("/assets/plain.js");
+        assert!(!answer.text().contains("of 42"), "{htaccess}");
+        site.put("releases/43/web/assets/other.js", "");
+        assert_served(&server.get("/assets/plain.js"));
+        server.stop();
+    }
+}
