@@ -24,8 +24,11 @@ pub(crate) struct Site {
     pub(crate) owners_must_match: bool,
     pub(crate) auth_is_per_config: bool,
     pub(crate) rebased: Arc<RebasedSections>,
-    /// Whether `RealdocPrevious` stands in the configuration, and links may have former releases.
+    /// Whether `RealdocPrevious` stands somewhere in its configuration, and links may have former
+    /// releases.
     pub(crate) has_previous: bool,
+    /// Whether `RealdocPreviousNames` stands there, too.
+    pub(crate) has_previous_names: bool,
     /// Whether there are rules of mod_rewrite outside of all sections.
     pub(crate) has_server_rules: bool,
     /// mod_rewrite, if it is loaded.

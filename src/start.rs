@@ -1,6 +1,7 @@
 //! What is made when the configuration has been read: a [`Site`] for each virtual host, with one
 //! state for all that have the same document root and resolve it in the same way.
 
+use std::ffi::CStr;
 use std::io;
 use std::sync::Arc;
 
@@ -63,7 +64,15 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
         tests_file(node.name().to_bytes(), node.args().to_bytes())
     });
     let rules = servers_with(startup, main, |node| node.name() == c"RewriteRule");
-    let has_previous = has_directive(c"RealdocPrevious");
+    let anywhere = |name: &'static CStr| {
+        servers_with(startup, main, |node| {
+            let mut is_there = false;
+            node.visit(&mut |node| is_there |= node.name() == name);
+            is_there
+        })
+    };
+    let previous = anywhere(c"RealdocPrevious");
+    let names = anywhere(c"RealdocPreviousNames");
     let log_once = log_once(startup);
     let mut analyzer = Analyzer::new(pool);
     let mut report = StartReport::default();
@@ -86,7 +95,12 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                 log_warning(host.server, &warning);
             }
             let by_link = host.choice.by_link;
-            let tests_files = file_tests.contains(&server.id()) || file_tests.contains(&main.id());
+            let is_in = |servers: &[ServerId]| {
+                [server.id(), main.id()]
+                    .iter()
+                    .any(|id| servers.contains(id))
+            };
+            let tests_files = is_in(&file_tests);
             Site {
                 policy: policy(&settings, by_link && tests_files),
                 table: own_table(&settings).unwrap_or(table),
@@ -96,8 +110,9 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                 owners_must_match: host.owners_must_match(),
                 auth_is_per_config,
                 rebased: Arc::clone(&rebased),
-                has_previous: has_previous && !host.docroot.mode().is_readlink(),
-                has_server_rules: rules.contains(&server.id()) || rules.contains(&main.id()),
+                has_previous: is_in(&previous) && !host.docroot.mode().is_readlink(),
+                has_previous_names: is_in(&names),
+                has_server_rules: is_in(&rules),
                 rewrite: OtherModule::find(c"mod_rewrite.c"),
                 roots: roots(host.docroot, host.further),
             }
@@ -128,7 +143,7 @@ fn roots(docroot: Arc<Docroot>, mut further: Vec<Arc<Docroot>>) -> Docroots {
     Docroots::new(further)
 }
 
-/// The servers with such a directive outside of all sections.
+/// The servers with such a directive, or such a section, outside of all sections.
 fn servers_with(
     startup: &Startup,
     main: Server<'_>,

@@ -112,6 +112,9 @@ INCLUDES = Scenario(
 
 MISSING = Scenario("404", "/missing.html", DOCROOT, 404)
 
+# A name that RealdocPrevious is for.
+MISSING_ASSET = Scenario("404 of a hashed name", "/app-3f2aB91c.js", DOCROOT, 404)
+
 HTACCESS = Scenario(
     ".htaccess in force",
     "/guarded/index.html",
@@ -135,4 +138,4 @@ RewriteRule ^ /index.html
     + DOCROOT,
 )
 
-ALL = (PLAIN, SECTIONS, INCLUDES, MISSING, HTACCESS, RULE)
+ALL = (PLAIN, SECTIONS, INCLUDES, MISSING, MISSING_ASSET, HTACCESS, RULE)

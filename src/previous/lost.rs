@@ -3,20 +3,22 @@
 use std::ffi::CStr;
 
 use realdoc_core::mapping::release_path;
-use realdoc_core::previous::is_plain;
+use realdoc_core::previous::{is_hashed, is_plain};
 
 use super::settings::Settings;
 use super::state::{Cut, Lost};
 use crate::httpd::{FileType, Request};
 use crate::link::LinkedPath;
 use crate::pin::Pin;
+use crate::site::Site;
 use crate::state::RequestState;
 
 /// The path of the URL of a request for a file that may come from a former release, as far as the
 /// URL alone shows it.
-fn url_path(r: Request<'_>) -> Option<&CStr> {
+fn url_path<'r>(r: Request<'r>, site: &Site) -> Option<&'r CStr> {
     let path = r.sent_path();
-    (r.is_get() && is_plain(path)).then(|| r.pool().concat(&[path]))
+    let may_be_meant = site.has_previous_names || is_hashed(path);
+    (may_be_meant && r.is_get() && is_plain(path)).then(|| r.pool().concat(&[path]))
 }
 
 /// After the walk down to the file `name`, before `<Files>` sections apply: where the release lacks
@@ -40,7 +42,7 @@ pub(crate) fn complete_name<'r>(
         return;
     }
     let settings = Settings::of(r.dir_config());
-    if settings.is_off() || !url_path(r).is_some_and(|path| settings.is_for(path)) {
+    if settings.is_off() || !url_path(r, pin.site).is_some_and(|path| settings.is_for(path)) {
         return;
     }
     if let Some((_, whole)) = release_path(name.path.to_bytes(), pin.links()) {
@@ -75,7 +77,7 @@ pub(crate) fn note<'r>(
 ) {
     if r.file_type() == FileType::Nothing {
         if name.link.is_some() {
-            note_lost(r, state, name.path, false);
+            note_lost(r, state, pin, name.path, false);
         }
     } else if pin.site.has_server_rules && r.file_type() == FileType::Regular {
         note_rewritten(r, state, pin, name);
@@ -95,7 +97,7 @@ fn note_rewritten<'r>(
     }
     // Most URLs that are rewritten are pages.
     let settings = Settings::of(r.dir_config());
-    if !url_path(r).is_some_and(|path| settings.is_for(path)) {
+    if !url_path(r, pin.site).is_some_and(|path| settings.is_for(path)) {
         return;
     }
     let Some(root) = state.roots.document.get().map(CStr::to_bytes) else {
@@ -106,13 +108,19 @@ fn note_rewritten<'r>(
     if let Some((_, file)) = release_path(name.to_bytes(), pin.links()) {
         let file = r.pool().concat(&[file.dir, file.tail]);
         if r.stat(file, false).is_none() {
-            note_lost(r, state, name, true);
+            note_lost(r, state, pin, name, true);
         }
     }
 }
 
-fn note_lost<'r>(r: Request<'r>, state: &RequestState<'r>, name: &'r CStr, is_rewritten: bool) {
-    if let Some(url_path) = url_path(r) {
+fn note_lost<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &'r Pin<'r>,
+    name: &'r CStr,
+    is_rewritten: bool,
+) {
+    if let Some(url_path) = url_path(r, pin.site) {
         state.previous_or_new(r).lost.set(Some(Lost {
             url_path,
             name,

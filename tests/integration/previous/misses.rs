@@ -127,3 +127,32 @@ fn a_miss_without_the_directive_is_httpds_own(mpm: Mpm) {
         server.stop();
     }
 }
+
+each_mpm!(other_hosts_do_not_notice on event);
+/// Where another virtual host has the directive, rules see names as without it.
+fn other_hosts_do_not_notice(mpm: Mpm) {
+    let host = |name: &str, config: &str| {
+        format!(
+            "<VirtualHost *:{{port}}>\nServerName {name}\nDocumentRoot {{root}}/app/current/web\n{config}\n</VirtualHost>\n"
+        )
+    };
+    // The name of what is not there ends at the first directory that is not.
+    let rules = "RewriteEngine On\n\
+        RewriteCond %{REQUEST_FILENAME} /none$\n\
+        RewriteRule ^ /index.html [L]";
+    let config = host("on", "RealdocPrevious On") + &host("off", "");
+    let (server, _) = Setup::new(mpm, &config)
+        .put("43", &[(".htaccess", rules)])
+        .start();
+    let get = |host: &str| {
+        let answer = server.request("GET", "/none/app-0000AAAA.js", &[("Host", host)]);
+        (
+            answer.status,
+            answer.header("cache-control").map(String::from),
+        )
+    };
+    assert_eq!(get("off"), (200, None));
+    // As with the directory there.
+    assert_eq!(get("on"), (404, Some("no-store".into())));
+    server.stop();
+}

@@ -5,6 +5,7 @@
 
 mod load;
 mod memory;
+mod previous;
 mod restarts;
 mod shortage;
 
