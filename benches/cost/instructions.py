@@ -36,6 +36,10 @@ VARIANTS[scenarios.SECTIONS.name] = dict.fromkeys(EVERY, at_most(0))
 VARIANTS[scenarios.MISSING.name] = dict.fromkeys(EVERY, at_most(1700))
 VARIANTS[scenarios.HTACCESS.name]["RealpathEvery 0"] = at_most(1300)
 VARIANTS[scenarios.RULE.name] = dict.fromkeys(EVERY, at_most(300))
+# With RealpathEvery 0.
+for scenario in scenarios.PLAIN, scenarios.MISSING:
+    VARIANTS[scenario.name]["RealdocPrevious On"] = None
+VARIANTS[scenarios.MISSING_ASSET.name] = dict.fromkeys(("RealpathEvery 0", "RealdocPrevious On"))
 NAMES = {LINKS: "400 RealdocLinks"}
 
 
