@@ -12,7 +12,7 @@ use crate::environment;
 use crate::httpd::{Answer, Request};
 use crate::link::{Link, LinkedPath};
 use crate::module::Realdoc;
-use crate::pin::{NoAnswer, Pin};
+use crate::pin::{NoAnswer, Pin, RulesPlace};
 use crate::previous::{Trial, forbid_caching};
 use crate::roots::{canonicalize, is_absolute};
 use crate::state::{RequestState, inherited_pin, site_of};
@@ -214,16 +214,24 @@ fn state_with_pin<'r>(r: Request<'r>) -> Option<(&'r RequestState<'r>, &'r Pin<'
         }
     }
     let pin = match inherited_pin(r).filter(|pin| pin.server == server.id()) {
-        Some(pin) => pin,
-        // A look-ahead of a request whose URL is being translated is httpd's alone.
-        None if r.is_subrequest() => return None,
-        None => r
+        Some(pin) if !is_for_rules_above_links(r) => pin,
+        // A look-ahead by configured names is httpd's alone.
+        _ if r.is_subrequest() => return None,
+        _ => r
             .pool()
             .put(Pin::new(r.pool(), server.id(), site_of(server)?)),
     };
     let state = RequestState::or_new(r);
     state.assign_pin(pin);
     Some((state, pin))
+}
+
+/// Whether `r` is a look-ahead of rules that see the links' names. (One of a request whose URL is
+/// being translated has no pin to inherit.)
+fn is_for_rules_above_links(r: Request<'_>) -> bool {
+    r.is_subrequest()
+        && RequestState::of_parent(r)
+            .is_some_and(|parent| matches!(parent.rules, Some(RulesPlace::AboveLinks)))
 }
 
 /// Takes back the document root that was set for another server. A file that was named by it is
@@ -252,5 +260,9 @@ fn leave_server<'r>(r: Request<'r>, state: &RequestState<'r>) {
 /// named by its parent.
 fn parents_link<'r>(r: Request<'r>, state: &RequestState<'r>) -> Option<&'r Link<'r>> {
     let main = r.main().filter(|_| !state.is_for_url.get())?;
-    main.dir_config().state::<Realdoc>().found?.by
+    match main.state::<Realdoc>()?.rules {
+        // mod_rewrite asks for a name as its rules see it.
+        Some(RulesPlace::Under(link)) => Some(link),
+        _ => main.dir_config().state::<Realdoc>().found?.by,
+    }
 }

@@ -6,9 +6,10 @@
 //! release, as the rest of the request does. Rules above the link are about the link's name: so
 //! they are shown that, as by httpd without us, and the roots to match.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 
-use realdoc_core::mapping::url_of_link;
+use realdoc_core::mapping::{Joined, url_of_link};
 use realdoc_core::paths::strip_dir;
 
 use crate::httpd::{Answer, Context, Request};
@@ -26,13 +27,14 @@ pub(crate) fn show_names(r: Request<'_>) -> Answer {
         }
         let found = r.dir_config().state::<Realdoc>().found;
         if let Some((found, link)) = found.and_then(|found| Some((found, found.by?))) {
-            match rules_place(r, pin, found) {
+            let place = rules_place(r, pin, found);
+            state.rules.set(place);
+            match place {
                 None => {}
-                Some(RulesPlace::AboveLinks) => show_configured_name(r, state, link),
                 Some(RulesPlace::Under(outer)) if outer.name == link.name => {
-                    show_context(r, state, link);
+                    hide_roots(r, state, link);
                 }
-                Some(RulesPlace::Under(outer)) => show_name_under(r, state, link, outer),
+                Some(place) => show_names_from(r, state, link, place),
             }
         }
     }
@@ -50,42 +52,60 @@ fn rules_place<'r>(r: Request<'r>, pin: &Pin<'_>, found: &Found<'r>) -> Option<R
     }
 }
 
-/// The rules see the file and the roots by the configured names.
-fn show_configured_name<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) {
-    if let Some(file) = show_name(r, link, [b"", link.name.to_bytes()]) {
-        replace(r, state, Some(file));
-        let context = r.context();
-        r.set_context(Context {
-            document_root: state.roots.context.get().or(context.document_root),
-            ..context
-        });
-        r.set_document_root(state.roots.document.get());
-    }
-}
-
-/// The rules see a file behind `link` by the name that this has in what `outer` leads to.
-fn show_name_under<'r>(
+/// Names the request's file, which was found by `link`, and the roots as rules at `place` see them.
+fn show_names_from<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
     link: &Link<'r>,
-    outer: &Link<'r>,
+    place: RulesPlace<'r>,
 ) {
-    let inner = strip_dir(link.name.to_bytes(), outer.name.to_bytes());
-    let file = inner.and_then(|inner| show_name(r, link, [outer.target.to_bytes(), inner]));
-    if file.is_some() {
-        replace(r, state, file);
+    let Some(file) = show_file_from(r, link, place) else {
+        return;
+    };
+    replace(r, state, Some(file));
+    let seen = |root: &Cell<Option<&'r CStr>>| seen_from(r, place, root.get()?);
+    let context = r.context();
+    r.set_context(Context {
+        document_root: seen(&state.roots.context).or(context.document_root),
+        ..context
+    });
+    if let Some(root) = seen(&state.roots.document) {
+        r.set_document_root(Some(root));
     }
 }
 
-/// Names the request's file, which lies in what `link` leads to, by another path of the link.
-fn show_name<'r>(r: Request<'r>, link: &Link<'r>, path: [&[u8]; 2]) -> Option<ShownFile<'r>> {
+fn show_file_from<'r>(
+    r: Request<'r>,
+    link: &Link<'r>,
+    place: RulesPlace<'r>,
+) -> Option<ShownFile<'r>> {
     let name = r.filename()?;
     let tail = strip_dir(name.to_bytes(), link.target.to_bytes())?;
-    let [dir, inner] = path;
-    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-    let shown = r.pool().concat(&[dir, inner, tail]);
+    let shown = join(r, seen_from(r, place, link.name)?, tail);
     r.rename(shown);
     Some(ShownFile { name, shown })
+}
+
+/// `path`, which is by the links' names, as rules at `place` see it. `None`: it is not in what they
+/// are under.
+fn seen_from<'r>(r: Request<'r>, place: RulesPlace<'r>, path: &'r CStr) -> Option<&'r CStr> {
+    match place {
+        RulesPlace::AboveLinks => Some(path),
+        RulesPlace::Under(outer) => {
+            let tail = strip_dir(path.to_bytes(), outer.name.to_bytes())?;
+            Some(join(r, outer.target, tail))
+        }
+    }
+}
+
+/// `tail`, which is empty or begins with a slash, below `dir`.
+fn join<'r>(r: Request<'r>, dir: &'r CStr, tail: &[u8]) -> &'r CStr {
+    if tail.is_empty() {
+        return dir;
+    }
+    let dir = dir.to_bytes();
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    r.pool().concat(&[dir, tail])
 }
 
 /// Notes what the request had.
@@ -97,47 +117,51 @@ fn replace<'r>(r: Request<'r>, state: &RequestState<'r>, file: Option<ShownFile<
     }));
 }
 
-/// Behind a `RealdocLink` the context is the link, by its URL and its target.
-fn show_context<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) {
-    let Some(root) = state.roots.document.get() else {
-        return;
+/// What rules in what `link` leads to make of a relative path is to be under its target still when
+/// mod_rewrite has run, for [`url_behind`]: so a root above that goes by another spelling.
+fn hide_roots<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) {
+    let hidden = |root: Option<&'r CStr>| {
+        let is_above = |root: &&CStr| {
+            let tail = strip_dir(link.target.to_bytes(), root.to_bytes());
+            tail.is_some()
+        };
+        root.filter(is_above).map(|root| join(r, root, b"/."))
     };
     let context = r.context();
-    let named = state.roots.context.get().map(CStr::to_bytes);
-    let prefix = context.prefix.unwrap_or_default().to_bytes();
-    let url = url_of_link(
-        link.name.to_bytes(),
-        root.to_bytes(),
-        named.map(|root| (prefix, root)),
-    );
-    let Some(url) = url else {
+    let (root, context_root) = (hidden(r.document_root()), hidden(context.document_root));
+    if (root.is_none() && context_root.is_none()) || url_of(r, state, link).is_none() {
         return;
-    };
-    replace(r, state, None);
-    r.set_context(Context {
-        prefix: Some(r.pool().concat(&[url.dir, url.tail])),
-        document_root: Some(link.target),
-    });
-    // mod_rewrite tries the document root first: a link's target below it goes by another spelling
-    // of it.
-    let target = link.target.to_bytes();
-    let root = r.document_root();
-    if let Some(root) = root.filter(|root| strip_dir(target, root.to_bytes()).is_some()) {
-        let root = root.to_bytes();
-        let dir = root.strip_suffix(b"/").unwrap_or(root);
-        r.set_document_root(Some(r.pool().concat(&[dir, b"/."])));
     }
+    replace(r, state, None);
+    if let Some(root) = root {
+        r.set_document_root(Some(root));
+    }
+    r.set_context(Context {
+        document_root: context_root.or(context.document_root),
+        ..context
+    });
 }
 
-/// fixups, after mod_rewrite: all names are again what they were, and a URL that still begins with
-/// the configured document root loses it.
+/// The URL that leads to `link`, by the configured names.
+fn url_of<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) -> Option<Joined<'r>> {
+    let root = state.roots.document.get()?;
+    let prefix = r.context().prefix.unwrap_or_default();
+    let context_root = state.roots.context.get();
+    url_of_link(
+        link.name.to_bytes(),
+        root.to_bytes(),
+        context_root.map(|root| (prefix.to_bytes(), root.to_bytes())),
+    )
+}
+
+/// fixups, after mod_rewrite: all names are again what they were.
 pub(crate) fn restore_names(r: Request<'_>) -> Answer {
     if let Some((state, _)) = RequestState::with_pin(r) {
         if let Some(previous) = state.previous() {
             previous.show_main(r);
         }
-        let replaced = state.replaced.take();
-        if let Some(replaced) = replaced {
+        let rules = state.rules.take();
+        if let Some(replaced) = state.replaced.take() {
             r.set_context(replaced.context);
             r.set_document_root(replaced.document_root);
             if let Some(file) = replaced
@@ -147,8 +171,9 @@ pub(crate) fn restore_names(r: Request<'_>) -> Answer {
                 r.rename(file.name);
             }
         }
-        if is_redirect(r) && (replaced.is_some() || state.roots.resolved.get().is_some()) {
-            cut_document_root(r, state);
+        // Above the links mod_rewrite had all names as by httpd without us.
+        if is_redirect(r) && !matches!(rules, Some(RulesPlace::AboveLinks)) {
+            restore_url(r, state, rules);
         }
     }
     Answer::DECLINED
@@ -162,13 +187,40 @@ pub(crate) fn is_redirect(r: Request<'_>) -> bool {
     r.handler() == Some(c"redirect-handler")
 }
 
-fn cut_document_root<'r>(r: Request<'r>, state: &RequestState<'r>) {
-    let (Some(root), Some(name)) = (state.roots.document.get(), r.filename()) else {
+/// Makes the URL where mod_rewrite could not, and has taken a path for it.
+fn restore_url<'r>(r: Request<'r>, state: &RequestState<'r>, rules: Option<RulesPlace<'r>>) {
+    let Some(path) = r.filename().map(CStr::to_bytes) else {
         return;
     };
-    let url = name.to_bytes().strip_prefix(REDIRECT);
-    let tail = url.and_then(|url| strip_dir(url, root.to_bytes()));
-    if let Some(tail) = tail.filter(|tail| !tail.is_empty()) {
+    let Some(path) = path.strip_prefix(REDIRECT) else {
+        return;
+    };
+    let behind = match rules {
+        Some(RulesPlace::Under(link)) => url_behind(r, state, link, path),
+        _ => None,
+    };
+    if let Some([dir, inner, tail]) = behind {
+        r.rename(r.pool().concat(&[REDIRECT, dir, inner, tail]));
+    } else if let Some(tail) = tail_in_document_root(state, path) {
         r.rename(r.pool().concat(&[REDIRECT, tail]));
     }
+}
+
+/// The URL, in pieces, of a path in what `link` leads to.
+fn url_behind<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    link: &Link<'r>,
+    path: &'r [u8],
+) -> Option<[&'r [u8]; 3]> {
+    let tail = strip_dir(path, link.target.to_bytes())?;
+    let url = url_of(r, state, link)?;
+    Some([url.dir, url.tail, tail])
+}
+
+/// The URL of a path by the configured document root, where the request has another.
+fn tail_in_document_root<'r>(state: &RequestState<'r>, path: &'r [u8]) -> Option<&'r [u8]> {
+    state.roots.resolved.get()?;
+    let tail = strip_dir(path, state.roots.document.get()?.to_bytes())?;
+    (!tail.is_empty()).then_some(tail)
 }

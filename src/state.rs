@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::httpd::{Context, Request, Server};
 use crate::link::LinkedPath;
 use crate::module::Realdoc;
-use crate::pin::Pin;
+use crate::pin::{Pin, RulesPlace};
 use crate::previous::{Lost, PreviousState, Trial};
 use crate::roots::Roots;
 use crate::site::Site;
@@ -29,6 +29,8 @@ pub(crate) struct RequestState<'r> {
     /// How its file is known, between the two hooks of map_to_storage.
     pub(crate) name: Cell<Option<LinkedPath<'r>>>,
     pub(crate) roots: Roots<'r>,
+    /// While mod_rewrite runs: where its rules are.
+    pub(crate) rules: Cell<Option<RulesPlace<'r>>>,
     /// While mod_rewrite runs: the names that it is not shown.
     pub(crate) replaced: Cell<Option<Replaced<'r>>>,
     /// The pinned link that was not to be followed.
@@ -49,6 +51,8 @@ pub(crate) struct Inherited<'r> {
     pub(crate) lost: Option<Lost<'r>>,
     /// What its subrequest is to show.
     pub(crate) tries: Option<Trial<'r>>,
+    /// Where the rules are for which mod_rewrite has made this request.
+    pub(crate) rules: Option<RulesPlace<'r>>,
 }
 
 /// Names that others have been put in the place of.
@@ -115,6 +119,7 @@ impl<'r> RequestState<'r> {
             walk: self.walk.get(),
             lost: self.previous().and_then(|previous| previous.lost()),
             tries: self.previous().and_then(|previous| previous.tries()),
+            rules: self.rules.get(),
         }
     }
 

@@ -23,7 +23,7 @@ use Place::{Htaccess, Section};
 
 const DIRECTORY: &str = "</Directory>";
 
-const ALL: [Rules; 12] = [
+const ALL: [Rules; 15] = [
     Rules {
         place: Section("<Directory {root}/app>", DIRECTORY),
         rules: "RewriteRule ^current/web/private/ - [F]",
@@ -59,6 +59,19 @@ const ALL: [Rules; 12] = [
         rules: "RewriteRule ^current/web/private/ - [F]",
         url: "/private/part.txt",
         status: 403,
+    },
+    Rules {
+        place: Section("<Directory {root}/app>", DIRECTORY),
+        rules: "RewriteCond %{LA-F:REQUEST_FILENAME} /current/web/private/\nRewriteRule . - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    // The base does not make a URL of a path by the link's name.
+    Rules {
+        place: Section("<Directory />", DIRECTORY),
+        rules: "RewriteBase /\nRewriteRule /gone$ {root}/app/current/web/private/part.txt",
+        url: "/private/gone",
+        status: 404,
     },
     // The file goes on to be the release's.
     Rules {
@@ -96,6 +109,12 @@ const ALL: [Rules; 12] = [
     Rules {
         place: Section("<Directory {root}/app/current/web/media>", DIRECTORY),
         rules: "RewriteRule ^part - [F]",
+        url: "/media/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Htaccess("shared"),
+        rules: "RewriteCond %{CONTEXT_DOCUMENT_ROOT}/private/part.txt -f\nRewriteRule . - [F]",
         url: "/media/part.txt",
         status: 403,
     },
@@ -146,5 +165,24 @@ fn rules_see_the_name_that_they_know(mpm: Mpm) {
             }
             server.stop();
         }
+    }
+}
+
+each_mpm!(rules_between_two_links_see_the_document_root_where_they_are);
+fn rules_between_two_links_see_the_document_root_where_they_are(mpm: Mpm) {
+    const RULES: &str = "RewriteEngine On\nRewriteRule ^web/gone$ web/part.txt\n";
+    for module in [Module::Off, Module::On] {
+        let setup = Server::builder(mpm)
+            .module(module)
+            .load("rewrite")
+            .root_section("Options FollowSymLinks\nAllowOverride All\nRequire all granted")
+            .config("DocumentRoot {root}/app/current/web");
+        let site = Releases::at(setup.root().join("app"));
+        site.create("42", &[("public/part.txt", "part"), (".htaccess", RULES)]);
+        symlink("public", site.release("42").join("web")).expect("a new link");
+        site.deploy("42");
+        let server = setup.start();
+        assert_eq!(server.get("/gone").text(), "part", "{module:?}");
+        server.stop();
     }
 }
