@@ -143,7 +143,7 @@ impl<F: Fs> Resolver<'_, F> {
             if agreed {
                 let found = Snapshot { resolved, stamps };
                 self.show(&found);
-                self.note(&found, now);
+                self.table.note(found.links(), self.mode, self.fs, now);
                 return Ok(found);
             }
         }
@@ -173,13 +173,6 @@ impl<F: Fs> Resolver<'_, F> {
                 self.table
                     .write_chain(&link.path, self.mode, *stamp, &steps);
             }
-        }
-    }
-
-    /// Sees to it that any process can find what the links led to before.
-    fn note(&self, found: &Snapshot, now: Micros) {
-        for link in found.links() {
-            self.table.note(link, self.mode, self.fs, now);
         }
     }
 

@@ -196,14 +196,17 @@ impl LinkTable {
         }
     }
 
-    /// Notes for [`former`](Self::former) that `link` has been found to lead to its target. One
-    /// step of a link is not remembered.
-    pub(crate) fn note(self, link: &Link, mode: &Mode, fs: &impl Fs, now: Micros) {
+    /// Notes for [`former`](Self::former) that each of a docroot's `links` has been found to lead
+    /// to its target. One step of a link is not remembered.
+    pub(crate) fn note(self, links: &[Link], mode: &Mode, fs: &impl Fs, now: Micros) {
         if mode.is_readlink() {
             return;
         }
-        if let Some(history) = SharedHistory::find_or_take(self.histories, key(&link.path, mode)) {
-            history.note(fs, link, now);
+        for (n, link) in links.iter().enumerate() {
+            let key = key(&link.path, mode);
+            if let Some(history) = SharedHistory::find_or_take(self.histories, key) {
+                history.note(fs, &links[..=n], now);
+            }
         }
     }
 

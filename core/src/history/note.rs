@@ -1,7 +1,6 @@
 //! Noting where a link leads.
 
 use std::ffi::CString;
-use std::slice::from_ref;
 
 use super::entry::{Facts, MAX_PATH, PathBuffer, Release, SharedEntry, can_be_remembered};
 use super::shared::SharedHistory;
@@ -11,33 +10,41 @@ use crate::resolve::{Link, unchanged};
 use crate::{Micros, SECOND};
 
 impl SharedHistory {
-    /// `link` has been found to lead to its target.
-    pub(crate) fn note(&self, fs: &impl Fs, link: &Link, now: Micros) {
+    /// The last of `links` has been found to lead to its target. The others are on its path.
+    pub(crate) fn note(&self, fs: &impl Fs, links: &[Link], now: Micros) {
+        let Some(link) = links.last() else {
+            return;
+        };
         let Ok(release) = fs.inode(&link.target) else {
             return;
         };
         if self.says(link, &release) {
             return;
         }
-        let Ok(symlink) = fs.inode(&link.path) else {
+        let symlinks = links.iter().map(|link| fs.inode(&link.path));
+        let Ok(symlinks) = symlinks.collect::<Result<Vec<_>, _>>() else {
             return;
         };
-        if !unchanged(fs, from_ref(link)) {
+        if !unchanged(fs, links) {
             // What was looked at may not be what was current. Whoever sees the next flip notes it.
             return;
         }
-        self.leave_others(link, symlink.changed_at, now);
+        let link_owner = symlinks.last().map_or(0, |symlink| symlink.owner);
+        // It leads there since the last of them was changed, or later.
+        let changed_at = symlinks.iter().map(|symlink| symlink.changed_at).max();
+        let changed_at = changed_at.unwrap_or(now);
+        self.leave_others(link, changed_at, now);
         if !can_be_remembered(&link.target) {
             return;
         }
-        let record = fs.record(&link.path, symlink.owner).unwrap_or_default();
+        let record = fs.record(&link.path, link_owner).unwrap_or_default();
         let record = on_disk(fs, record);
         let release = Release {
             path: &link.target,
             facts: Facts {
                 identity: release.identity,
                 release_owner: release.owner,
-                link_owner: symlink.owner,
+                link_owner,
             },
         };
         let Some(writing) = self.begin_to_write(now) else {
@@ -45,8 +52,8 @@ impl SharedHistory {
         };
         writing.merge(&record, now);
         // Last, since it is not left, whatever the record says.
-        let is_since = is_past(symlink.changed_at, now);
-        writing.enter(release, if is_since { symlink.changed_at } else { now });
+        let is_since = is_past(changed_at, now);
+        writing.enter(release, if is_since { changed_at } else { now });
     }
 
     /// Whether the history says already that `link` leads there, and nowhere else.
@@ -68,7 +75,7 @@ impl SharedHistory {
         is_said
     }
 
-    /// The link has ceased to lead elsewhere: when it was changed, as far as that is why.
+    /// The link has ceased to lead elsewhere: at `changed_at`, as far as that is why.
     fn leave_others(&self, link: &Link, changed_at: Micros, now: Micros) {
         let mut buffer: PathBuffer = [0; MAX_PATH];
         // What was left before was left earlier, although file systems have a coarse clock.

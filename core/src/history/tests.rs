@@ -111,12 +111,12 @@ impl Fs for Fixed {
     }
 }
 
-fn link(target: &CStr) -> Link {
-    Link {
+fn link(target: &CStr) -> [Link; 1] {
+    [Link {
         path: c"/srv/current".into(),
         target: target.into(),
         text: Some(b"text".as_slice().into()),
-    }
+    }]
 }
 
 /// What a taken-over process may write: any words, and a checksum that matches or does not.

@@ -144,6 +144,27 @@ fn a_flip_of_a_further_link_happens_when_it_is_seen() {
     assert_eq!(of_live, lefts(&[(2, 23), (1, 13)]));
 }
 
+/// One in the release is made long before that becomes current.
+#[test]
+fn a_link_on_the_path_of_another_is_flipped_for_both() {
+    let (fs, table) = (site(), table());
+    for (number, seconds) in [(1, -5), (2, 5)] {
+        let release = release(number).unwrap();
+        fs.dir(&format!("{release}/public"));
+        fs.now.set(at(seconds));
+        fs.link(&format!("{release}/html"), "public");
+    }
+    let mut process = Process::new(&fs, table, "/srv/current/html");
+    flip(&fs, 1, 0);
+    process.request(at(1));
+    flip(&fs, 2, 10);
+    process.request(at(20));
+    let left = |name: &str| vec![(name.to_owned(), 10)];
+    let html = former_of("/srv/current/html", table, "/srv/releases/2/public", T);
+    assert_eq!(html, left("1/public"));
+    assert_eq!(former(table, 2, T), left("1"));
+}
+
 #[test]
 fn a_directory_that_takes_the_place_of_a_release_is_another() {
     let (fs, table) = (site(), table());
