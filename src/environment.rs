@@ -19,7 +19,7 @@ pub(crate) fn name_release(r: Request<'_>) -> Answer {
         let may_run = r.handler().is_some() || Options::of(r.dir_config()).has_includes();
         if may_run && r.filename().is_some_and(is_local) {
             name_release_for_script(r, state, pin);
-        } else if pin.has_links() && !is_redirect(r) {
+        } else if !is_redirect(r) {
             replace_values(r, pin);
         }
     }
@@ -50,7 +50,17 @@ fn set_release<'r>(r: Request<'r>, state: &RequestState<'r>, pin: &Pin<'r>) {
 }
 
 fn replace_values<'r>(r: Request<'r>, pin: &Pin<'r>) {
-    r.replace_env(|value| pin.release_value(value));
+    let names = pin.links().map(|link| link.name.count_bytes());
+    let Some(shortest) = names.min() else {
+        return;
+    };
+    // Most values are too short to name a link.
+    let may_name_link = |value: &&CStr| value.count_bytes() >= shortest;
+    r.replace_env(|value| {
+        Some(value)
+            .filter(may_name_link)
+            .and_then(|value| pin.release_value(value))
+    });
 }
 
 /// A URL is translated by the configured names: gives what comes from another request the values

@@ -15,6 +15,7 @@
 //! - [`state`]: what we keep with a request; [`roots`], a part of it: its document root and its
 //!   context's;
 //! - [`mapping`]: from the names under links to those in the release;
+//! - [`file_tests`]: tests of files on that way;
 //! - [`owner`]: `SymLinksIfOwnerMatch`, where httpd's own walk does not meet the link;
 //! - [`walk`]: the configuration that applies there; [`healing`]: the walk again, in a newer
 //!   release;
@@ -34,6 +35,7 @@ mod dump;
 mod environment;
 #[cfg(feature = "test-hooks")]
 mod faults;
+mod file_tests;
 mod healing;
 mod history;
 #[allow(unsafe_code)]
@@ -120,8 +122,9 @@ impl ModuleState for Realdoc {
 /// Registers the hooks that depend on the configuration, or on what other modules are loaded.
 fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     if httpd::is_loaded(c"mod_rewrite.c") {
-        // Around its rules for directories.
+        // Before its rules for servers, and around those for directories.
         const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
+        hooks.translate_name(file_tests::note_request, Order::REALLY_FIRST);
         hooks.fixups(rewriting::show_names, Order::FIRST.before(REWRITE));
         hooks.fixups(rewriting::restore_names, Order::FIRST.after(REWRITE));
     }

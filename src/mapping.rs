@@ -9,6 +9,7 @@ use realdoc_core::mapping::{Joined, Mapping, Translated, map};
 use realdoc_core::paths::strip_dir;
 
 use crate::environment;
+use crate::file_tests;
 use crate::httpd::{Answer, Request};
 use crate::link::{Link, LinkedPath};
 use crate::module::Realdoc;
@@ -104,10 +105,16 @@ pub(crate) fn map_to_release(r: Request<'_>) -> Answer {
     if let Some(previous) = state.and_then(|state| state.previous()) {
         previous.show_main(r);
     }
-    if state.is_some() || !r.is_initial() || site_of(r.server()).is_some() {
-        answer(map_names(r))
-    } else {
-        Answer::DECLINED
+    if state.is_none() && r.is_initial() && site_of(r.server()).is_none() {
+        return Answer::DECLINED;
+    }
+    loop {
+        let mapped = answer(map_names(r));
+        match file_tests::translate_again(r) {
+            None => return mapped,
+            Some(Answer::OK) => {}
+            Some(ended) => return ended,
+        }
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Site {
     /// First that of the document root, then those of `RealdocLink`.
     pub(crate) roots: Docroots,
     pub(crate) policy: Policy,
+    /// Whether rules may test files through the link before a request is pinned.
+    pub(crate) tests_files: bool,
     pub(crate) table: LinkTable,
     pub(crate) log_once: LogOnce,
     /// Whether the `<Directory>` sections of the link's name apply; else those of the release's.

@@ -100,9 +100,10 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                     .iter()
                     .any(|id| servers.contains(id))
             };
-            let tests_files = is_in(&file_tests);
+            let tests_files = by_link && is_in(&file_tests);
             Site {
-                policy: policy(&settings, by_link && tests_files),
+                policy: policy(&settings, tests_files),
+                tests_files,
                 table: own_table(&settings).unwrap_or(table),
                 log_once,
                 by_link,

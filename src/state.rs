@@ -7,7 +7,7 @@ use std::iter::successors;
 use realdoc_core::symlinks::Refusal;
 
 use crate::config::ServerConfig;
-use crate::httpd::{Context, Request, Server};
+use crate::httpd::{Context, Request, Server, ServerId, Untranslated};
 use crate::link::LinkedPath;
 use crate::module::Realdoc;
 use crate::pin::{Pin, RulesPlace};
@@ -29,6 +29,8 @@ pub(crate) struct RequestState<'r> {
     /// How its file is known, between the two hooks of map_to_storage.
     pub(crate) name: Cell<Option<LinkedPath<'r>>>,
     pub(crate) roots: Roots<'r>,
+    /// What it was before rules tested files.
+    pub(crate) tested: Cell<Option<&'r Tested<'r>>>,
     /// While mod_rewrite runs: where its rules are.
     pub(crate) rules: Cell<Option<RulesPlace<'r>>>,
     /// While mod_rewrite runs: the names that it is not shown.
@@ -68,6 +70,16 @@ pub(crate) struct Replaced<'r> {
 pub(crate) struct ShownFile<'r> {
     pub(crate) name: &'r CStr,
     pub(crate) shown: &'r CStr,
+}
+
+/// A request whose rules test files, before they do.
+pub(crate) struct Tested<'r> {
+    pub(crate) server: ServerId,
+    pub(crate) was: Untranslated<'r>,
+    /// How many flips the process had seen.
+    pub(crate) flips: Cell<usize>,
+    /// How many times its URL has been translated again.
+    pub(crate) again: Cell<u32>,
 }
 
 impl<'r> RequestState<'r> {

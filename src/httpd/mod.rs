@@ -46,6 +46,7 @@ mod startup;
 mod state;
 mod subrequest;
 mod tables;
+mod translation;
 mod walks;
 
 pub(crate) use answer::Answer;
@@ -73,3 +74,4 @@ pub(crate) use startup::{Startup, is_defined, is_first_start, is_preflight, runt
 pub(crate) use state::{Loaded, ModuleState, Record, is_loaded};
 pub(crate) use subrequest::{HiddenMain, Subrequest};
 pub(crate) use tables::Env;
+pub(crate) use translation::Untranslated;

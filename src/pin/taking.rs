@@ -18,11 +18,16 @@ use crate::link::Link;
 impl<'r> Pin<'r> {
     /// Pins the links that `path` leads through, if the request has not asked for them yet.
     pub(crate) fn pin_path(&self, r: Request<'r>, path: &[u8]) -> Result<(), NoAnswer> {
+        let when = if self.site.tests_files {
+            When::Own
+        } else {
+            When::Due
+        };
         self.site.roots.pin_each(path, &Files, |n, root| {
             if self.has_asked(Source::Site(n)) {
                 return Ok(());
             }
-            self.pin_root(r, n, root, When::Due)
+            self.pin_root(r, n, root, when)
         })
     }
 

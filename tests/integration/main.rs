@@ -40,6 +40,7 @@ mod dump;
 mod exchange;
 mod fastcgi;
 mod faults;
+mod file_tests;
 mod files;
 mod hangs;
 mod healing;

@@ -1,7 +1,10 @@
 //! The turn of a thread to ask the file system: the cheap check, and the full resolution.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
+use std::sync::atomic::{
+    AtomicUsize,
+    Ordering::{AcqRel, Acquire, Relaxed, Release},
+};
 
 use super::failure::broken_since;
 use super::state::Memory;
@@ -13,6 +16,16 @@ use crate::fs::Fs;
 use crate::resolve::ResolveError;
 use crate::switch::{Resolver, Snapshot};
 use crate::table::LinkTable;
+
+/// How many times any docroot of this process has been found to lead elsewhere than before.
+static FLIPS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many times any docroot of this process has been found to lead elsewhere than before, or for
+/// the first time. A thread that has [asked itself](When::Own) has seen it counted.
+#[must_use]
+pub fn flips() -> usize {
+    FLIPS.load(Relaxed)
+}
 
 /// What a thread found in its turn.
 enum Found {
@@ -43,7 +56,7 @@ impl Docroot {
         let latest = self.latest.load();
         if let Some(known) = latest.as_ref() {
             if known.is_current() && self.is_unchanged(known, &asking, check) {
-                if check.when == When::Due {
+                if matches!(check.when, When::Due | When::Own) {
                     self.checked_at.store(check.began, Release);
                 }
                 // What follows may keep this thread waiting, and only this one.
@@ -61,7 +74,7 @@ impl Docroot {
     /// The cheap check: whether the links are known to be as they were.
     fn is_unchanged(&self, known: &Snapshot, memory: &Memory, check: &Check<'_, impl Fs>) -> bool {
         let is_enough = match check.when {
-            When::Due => {
+            When::Due | When::Own => {
                 self.checked_at.load(Acquire) != NEVER
                     && within(memory.resolved_at, check.began, RESOLVE_EVERY)
             }
@@ -151,6 +164,12 @@ impl Docroot {
                 self.concern.note_links(&self.path, found.links());
                 let found = Arc::new(found);
                 self.latest.store(Arc::clone(&found));
+                if latest
+                    .as_ref()
+                    .is_none_or(|latest| latest.docroot() != found.docroot())
+                {
+                    FLIPS.fetch_add(1, Relaxed);
+                }
                 self.checked_at.store(now, Release);
                 asking.resolved_at = now;
                 let was_logged = asking.failure.end();

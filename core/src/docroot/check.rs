@@ -40,8 +40,10 @@ pub type Pinned<'a> = dyn Fn(&[u8]) -> Option<&'a CStr> + 'a;
 /// When to ask the file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// When the policy says so.
+    /// When the policy says so, and no other thread is asking.
     Due,
+    /// For this request: it has looked through the link itself, at what that led to just now.
+    Own,
     /// Now: the request missed something where an earlier answer had led it.
     Now {
         /// It did not end at a regular file, so the docroot may be gone although its links

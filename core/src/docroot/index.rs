@@ -9,6 +9,9 @@ use super::concern::changes;
 use crate::fs::Fs;
 use crate::sync::Published;
 
+/// So many are asked one by one: an index costs more.
+const FEW: usize = 4;
+
 /// The docroots of a virtual host, in the order in which a request pins them.
 pub struct Docroots {
     all: Vec<Arc<Docroot>>,
@@ -42,6 +45,16 @@ impl Docroots {
         fs: &impl Fs,
         mut pin: impl FnMut(usize, &Docroot) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mut pin_concerned = |n: usize| {
+            let docroot = &self.all[n];
+            if docroot.concerns(name, fs) {
+                pin(n, docroot)?;
+            }
+            Ok(())
+        };
+        if self.all.len() <= FEW {
+            return (0..self.all.len()).try_for_each(pin_concerned);
+        }
         let latest = self.index.load();
         let made;
         let index = match latest.as_ref().filter(|index| index.changes == changes()) {
@@ -52,13 +65,7 @@ impl Docroots {
                 &made
             }
         };
-        for &n in index.find(name) {
-            let docroot = &self.all[n];
-            if docroot.concerns(name, fs) {
-                pin(n, docroot)?;
-            }
-        }
-        Ok(())
+        index.find(name).iter().try_for_each(|&n| pin_concerned(n))
     }
 }
 

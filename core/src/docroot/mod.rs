@@ -23,6 +23,7 @@ mod tests;
 mod time;
 mod turn;
 
+pub use ask::flips;
 pub use check::{Check, NoAnswer, Pinned, Policy, When};
 pub use event::Event;
 pub use index::Docroots;

@@ -83,8 +83,8 @@ impl Docroot {
         }
         match when {
             When::Now { .. } => Err(NoAnswer),
-            When::Due if known.is_some() && current.is_none() => Err(NoAnswer),
-            When::Due => Ok(current.map(|known| pin(known))),
+            _ if known.is_some() && current.is_none() => Err(NoAnswer),
+            When::Due | When::Own => Ok(current.map(|known| pin(known))),
         }
     }
 }
