@@ -4,12 +4,15 @@ use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::panic::resume_unwind;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use testbed::{LIMIT, Mpm, wait_until};
 
-use super::{Home, assert_remembered, changed_at, chunk, previous, run};
+use super::{Home, RELEASES, assert_remembered, changed_at, chunk, previous, run};
 
 each_mpm!(what_was_current_is_remembered);
 /// A rollback renews an entry. What no request saw is not known.
@@ -136,6 +139,48 @@ fn only_what_was_current_is_served(mpm: Mpm) {
     home.deploy(&server, "42");
     home.deploy(&server, "43");
     assert_eq!(server.get(&chunk("42")).text(), "staged");
+    server.stop();
+}
+
+each_mpm!(nothing_is_missing_while_the_link_is_flipped);
+/// Whatever a process has seen of the flips, it finds the files of all releases.
+fn nothing_is_missing_while_the_link_is_flipped(mpm: Mpm) {
+    const CLIENTS: usize = 4;
+
+    let home = Home::new(mpm);
+    let server = home.setup().children(CLIENTS).log_level("warn").start();
+    home.visit(&server, "42");
+    for release in ["43", "44", "45"] {
+        home.deploy(&server, release);
+    }
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let ask = |client: usize| {
+            let mut connection = server.connect();
+            for n in 0..500 {
+                let release = RELEASES[(n + client) % RELEASES.len()];
+                let answer = connection.get(&chunk(release)).expect("it answers");
+                assert_eq!((answer.status, answer.text().as_str()), (200, release));
+            }
+        };
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| scope.spawn(move || ask(client)))
+            .collect();
+        scope.spawn(|| {
+            for release in RELEASES.into_iter().cycle() {
+                if is_over.load(Relaxed) {
+                    return;
+                }
+                home.site.deploy(release);
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let ends: Vec<_> = clients.into_iter().map(|client| client.join()).collect();
+        is_over.store(true, Relaxed);
+        for end in ends {
+            end.unwrap_or_else(|panic| resume_unwind(panic));
+        }
+    });
     server.stop();
 }
 
