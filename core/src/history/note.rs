@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use super::entry::{Facts, MAX_PATH, PathBuffer, Release, SharedEntry, can_be_remembered};
-use super::shared::SharedHistory;
+use super::shared::{FORMER, SharedHistory};
 use crate::fs::{Fs, Inode};
 use crate::record::{Entry, How};
 use crate::resolve::{Link, unchanged};
@@ -97,6 +97,8 @@ impl SharedHistory {
 /// The entries whose releases are there, with their identities as they are now: a device may have
 /// another number since they were written. And those that say what was withdrawn.
 fn on_disk(fs: &impl Fs, mut record: Vec<Entry>) -> Vec<Entry> {
+    // The newest come first. There is no room for many others.
+    record.truncate(2 * FORMER);
     record.retain_mut(|entry| {
         if entry.how == How::Withdrawn {
             return true;

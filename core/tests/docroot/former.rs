@@ -267,6 +267,22 @@ fn flips_that_no_request_saw_come_from_the_record() {
 }
 
 #[test]
+fn of_a_long_record_the_newest_count() {
+    let (fs, table) = (site(), table());
+    let mut entries = Vec::new();
+    for number in (10..500).rev() {
+        fs.dir(&release(number).unwrap());
+        entries.push((How::Replaced, number, number.into()));
+    }
+    record(&fs, &entries);
+    fs.calls();
+    Process::new(&fs, table, CURRENT).request(at(1000));
+    assert!(fs.calls() < 100);
+    let newest: Vec<_> = (484..500).rev().map(|n| (n, n.into())).collect();
+    assert_eq!(former(table, 1, at(1000)), lefts(&newest));
+}
+
+#[test]
 fn what_was_withdrawn_is_forgotten_at_the_next_flip() {
     use How::{Replaced, Withdrawn};
     let (fs, table) = (site(), table());
