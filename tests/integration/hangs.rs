@@ -1,6 +1,9 @@
 //! A link under which the file system does not answer. What httpd without the module would answer
 //! is answered: other virtual hosts, other names of the same one, the status page, restarts.
 
+use std::io::Write;
+use std::net::TcpStream;
+
 use testbed::{Background, Builder, HungMount, LIMIT, Module, Mpm, Releases, Server, wait_until};
 
 /// Two sites and a link beside them, which only an Alias names. A third server answers what is
@@ -100,6 +103,27 @@ fn a_further_link_hangs(mpm: Mpm) {
         Some(Background::run(move |_| request()))
     };
     hangs(mpm, "media", "/media/page.txt", &BESIDE_THE_ALIAS, restart);
+}
+
+each_mpm!(a_graceful_stop_ends_requests_that_hang);
+/// After the time that the configuration gives them, as httpd without the module does.
+fn a_graceful_stop_ends_requests_that_hang(mpm: Mpm) {
+    let (setup, [_, _, media]) = setup(mpm, Module::On);
+    // httpd kills a child that does not end.
+    let setup = setup.allow("AH00045:").allow("AH00046:");
+    let server = setup.config("GracefulShutdownTimeout 1").start();
+    assert_eq!(ask(&server, "alice", "/media/page.txt"), ok("42"));
+    let Some(mount) = hang(&server) else {
+        return server.stop();
+    };
+    media.flip("current", "../mnt/x");
+    let mut client = TcpStream::connect(server.on(1).address()).expect("it listens");
+    let address = client.local_addr().expect("it is connected");
+    let request = b"GET /media/page.txt HTTP/1.1\r\nHost: alice\r\n\r\n";
+    client.write_all(request).expect("it is connected");
+    wait_until("the request is read", LIMIT, || server.has_read(address));
+    assert!(server.graceful_stop().success());
+    drop(mount);
 }
 
 /// A request for what lies under the link that hangs.
