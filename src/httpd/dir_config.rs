@@ -319,6 +319,11 @@ impl<'c> Options<'c> {
         self.options & raw::OPT_SYM_LINKS != 0
     }
 
+    /// Whether mod_negotiation may look for variants of a file that is not there.
+    pub(crate) fn has_multiviews(&self) -> bool {
+        self.options & raw::OPT_MULTI != 0
+    }
+
     /// Whether server-side includes are allowed.
     pub(crate) fn has_includes(&self) -> bool {
         self.options & raw::OPT_INCLUDES != 0

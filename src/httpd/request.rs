@@ -16,12 +16,13 @@ use super::state::{self, Loaded};
 /// Core's handler (AP_DEFAULT_HANDLER_NAME, server/config.c).
 const DEFAULT_HANDLER: &CStr = c"default-handler";
 
-/// How content types begin that name a handler.
-const HANDLER_TYPES: [&[u8]; 5] = [
+/// How content types begin that name a handler, besides those without a slash.
+const HANDLER_TYPES: [&[u8]; 6] = [
     b"application/x-httpd-",
     b"application/x-type-map",
     b"httpd/",
     b"magnus-internal/",
+    b"proxy:",
     b"text/x-server-parsed-html",
 ];
 
@@ -139,13 +140,17 @@ impl<'r> Request<'r> {
             let content_type = (*self.as_ptr()).content_type;
             (!content_type.is_null()).then(|| CStr::from_ptr(content_type))
         };
-        let content_type = content_type.unwrap_or_default().to_bytes();
-        match self.handler() {
-            Some(handler) => handler == DEFAULT_HANDLER,
-            None => !HANDLER_TYPES.iter().any(|start| {
+        let names_handler = |content_type: &[u8]| {
+            let begins = |start: &&[u8]| {
                 let beginning = content_type.get(..start.len());
                 beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
-            }),
+            };
+            !content_type.contains(&b'/') || HANDLER_TYPES.iter().any(begins)
+        };
+        match self.handler() {
+            Some(handler) => handler == DEFAULT_HANDLER,
+            // httpd takes the type for the handler (ap_invoke_handler).
+            None => !content_type.is_some_and(|text| names_handler(text.to_bytes())),
         }
     }
 

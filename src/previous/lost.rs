@@ -7,7 +7,7 @@ use realdoc_core::previous::{is_hashed, is_plain};
 
 use super::settings::Settings;
 use super::state::{Cut, Lost};
-use crate::httpd::{FileType, Request};
+use crate::httpd::{FileType, Options, Request};
 use crate::link::LinkedPath;
 use crate::pin::Pin;
 use crate::site::Site;
@@ -42,7 +42,13 @@ pub(crate) fn complete_name<'r>(
         return;
     }
     let settings = Settings::of(r.dir_config());
-    if settings.is_off() || !url_path(r, pin.site).is_some_and(|path| settings.is_for(path)) {
+    let is_named = || url_path(r, pin.site).is_some_and(|path| settings.is_for(path));
+    // mod_negotiation looks for variants of the first component that is not there.
+    let may_vary = || Options::of(r.dir_config()).has_multiviews();
+    if settings.is_off() || !is_named() || may_vary() {
+        if let Some(previous) = state.previous() {
+            previous.is_cut.set(true);
+        }
         return;
     }
     if let Some((_, whole)) = release_path(name.path.to_bytes(), pin.links()) {

@@ -12,7 +12,7 @@ mod search;
 mod settings;
 mod state;
 
-use crate::httpd::{Answer, Request};
+use crate::httpd::{Answer, FileType, Request};
 use crate::pin::Pin;
 use crate::report;
 use crate::rewriting::is_redirect;
@@ -45,7 +45,10 @@ fn serve_lost<'r>(
         // Rules of the current release have let a subrequest pass that shows what they say. There
         // is no file, and what may take its place is of no interest.
         (None, Some(Trial::Current(_))) => {
-            previous.has_passed.set(may_be_file(r, previous));
+            let is_whole = !previous.is_cut.get();
+            previous
+                .has_passed
+                .set(is_whole && may_be_file(r, previous));
             Answer::NOT_FOUND
         }
         (None, _) => Answer::DECLINED,
@@ -67,9 +70,12 @@ fn find<'r>(
     lost: Lost<'r>,
 ) -> Answer {
     let settings = Settings::of(r.dir_config());
+    // mod_negotiation may have found a variant since.
+    let is_still_lost = lost.is_rewritten || r.file_type() == FileType::Nothing;
+    let may_be_served = is_still_lost && may_be_file(r, previous);
     let is_asked = settings
         .window()
-        .filter(|_| may_be_file(r, previous) && settings.is_for(lost.url_path));
+        .filter(|_| may_be_served && settings.is_for(lost.url_path));
     let Some(window) = is_asked else {
         cut_name(r, state);
         return Answer::DECLINED;

@@ -11,6 +11,8 @@ pub(crate) struct PreviousState<'r> {
     pub(super) lost: Cell<Option<Lost<'r>>>,
     /// What its file's name was before it was completed.
     pub(super) cut: Cell<Option<Cut<'r>>>,
+    /// Its name is cut, and was not completed.
+    pub(super) is_cut: Cell<bool>,
     /// What the subrequest is to show that is being looked up.
     pub(super) tries: Cell<Option<Trial<'r>>>,
     /// What this subrequest is to show.

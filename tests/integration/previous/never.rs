@@ -52,6 +52,7 @@ fn code_is_neither_run_nor_sent(mpm: Mpm) {
         ),
         ("/assets/run-3f2aB91c.var", "AddHandler type-map .var"),
         ("/assets/run-3f2aB91c", CGI_BY_TYPE),
+        ("/assets/run-3f2aB91c.js", "ForceType server-status"),
         ("/assets/run-3f2aB91c.js/", CGI),
         ("/assets/run-3f2aB91c.js/more-3f2aB91c.js", CGI),
     ] {
@@ -160,6 +161,37 @@ fn only_what_the_client_asks_for(mpm: Mpm) {
     assert_served(&server.get(CHUNK));
     assert_refused(&server.get("/page.shtml"), 200);
     assert_refused(&server.get("/denied/x"), 403);
+    server.stop();
+}
+
+each_mpm!(a_variant_in_the_new_release_wins on event);
+/// `MultiViews` finds what the new release has by a longer name, also for a directory.
+fn a_variant_in_the_new_release_wins(mpm: Mpm) {
+    let config = format!(
+        "{ON}\n<Directory {{root}}/app>\nOptions FollowSymLinks MultiViews\n\
+         AcceptPathInfo On\n</Directory>"
+    );
+    let setup = || Setup::new(mpm, &config).with(|setup| setup.load("negotiation"));
+    let (server, site) = setup().start();
+    assert_served(&server.get(CHUNK));
+    let variant = format!("releases/43/web{CHUNK}.txt");
+    site.put(&variant, "variant of 43");
+    let answer = server.get(CHUNK);
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "variant of 43")
+    );
+    server.stop();
+
+    let (server, site) = setup().without_assets().start_without_look();
+    // mod_negotiation has looked for a variant of the directory.
+    assert_refused(&server.get(CHUNK), 404);
+    site.put("releases/43/web/assets.txt", "variant of 43");
+    let answer = server.get(CHUNK);
+    assert_eq!(
+        (answer.status, answer.text().as_str()),
+        (200, "variant of 43")
+    );
     server.stop();
 }
 
