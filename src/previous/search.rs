@@ -59,7 +59,9 @@ impl<'r> Search<'r> {
                     break;
                 }
                 seen += 1;
-                if let Err(why) = self.probe(&owned, &former) {
+                let probes = &self.pin.site.probes;
+                let probed = probes.run(|| self.probe(&owned, &former));
+                if let Err(why) = probed.unwrap_or(Err("a former release does not answer")) {
                     self.log_refusal(former.target, why);
                     continue;
                 }

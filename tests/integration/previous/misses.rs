@@ -1,6 +1,6 @@
 //! What requests get that no release can answer.
 
-use testbed::{Mpm, Response};
+use testbed::{Background, HungMount, LIMIT, Mpm, Response, wait_until};
 
 use super::{CHUNK, Setup, assert_served};
 
@@ -154,5 +154,37 @@ fn other_hosts_do_not_notice(mpm: Mpm) {
     assert_eq!(get("off"), (200, None));
     // As with the directory there.
     assert_eq!(get("on"), (404, Some("no-store".into())));
+    server.stop();
+}
+
+each_mpm!(a_former_release_that_hangs_keeps_one_thread on event);
+/// What it may have is missing, and all else is answered.
+fn a_former_release_that_hangs_keeps_one_thread(mpm: Mpm) {
+    let setup = Setup::new(mpm, "RealdocPrevious On");
+    let (server, site) = setup.with(|setup| setup.children(1).threads(8)).start();
+    assert_served(&server.get(CHUNK));
+    let mount = match HungMount::at(&site.release("42")) {
+        Ok(mount) => mount,
+        Err(error) => {
+            println!("SKIPPED: a hanging file system cannot be mounted: {error}");
+            return server.stop();
+        }
+    };
+    let endpoint = server.on(1);
+    let ask = || Background::run(move |_| endpoint.request("GET", CHUNK, &[]).status);
+    let clients = Vec::from_iter((0..12).map(|_| ask()));
+    let waiting = || {
+        let waits = |client: &&Background<u16>| !client.is_finished();
+        clients.iter().filter(waits).count()
+    };
+    wait_until("one request waits", LIMIT, || waiting() == 1);
+    assert_eq!(server.get("/index.html").text(), "43");
+    assert_eq!(server.get(CHUNK).status, 404);
+    assert_eq!(waiting(), 1);
+    drop(mount);
+    for client in clients {
+        client.finish();
+    }
+    assert_served(&server.get(CHUNK));
     server.stop();
 }
