@@ -1,5 +1,5 @@
-//! What is remembered of the links while httpd is stopped: in a file, since many stop and start it
-//! after each deploy.
+//! What is remembered of the links while httpd is stopped. A file keeps it, since many stop and
+//! start httpd after each deploy.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -11,8 +11,8 @@ use realdoc_core::table::LinkTable;
 
 use crate::httpd::{AtExit, Pool, Startup, is_first_start, log, runtime_path};
 
-/// Restores at httpd's start what `table` is to remember of the links to the `roots`, and keeps it
-/// at its end.
+/// Restores from the file, when httpd starts, what `table` is to remember of the links to the
+/// `roots`, and writes the file when httpd ends.
 pub(crate) fn keep<'d>(
     startup: &Startup,
     at_exit: AtExit<'_>,

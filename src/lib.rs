@@ -20,8 +20,8 @@
 //! - [`walk`]: the configuration that applies there; [`healing`]: the walk again, in a newer
 //!   release;
 //! - [`previous`]: a file of an earlier release that this one does not have;
-//! - [`rewriting`]: what mod_rewrite is shown; [`environment`]: what scripts are; [`proxy`]: what
-//!   FastCGI servers are;
+//! - the names that others are shown: [`rewriting`] for mod_rewrite, [`environment`] for scripts,
+//!   [`proxy`] for FastCGI servers;
 //! - [`status`]: a part of mod_status' page;
 //! - [`httpd`]: the only folder that knows C and holds `unsafe`; it knows none of the above;
 //! - `realdoc-core`, the folder `core`: resolving, and the switch of the whole

@@ -8,7 +8,7 @@ use crate::Micros;
 pub struct Window {
     /// Those that were left less than this ago.
     pub span: Micros,
-    /// At most so many, the one that was left last first.
+    /// At most this many, beginning with the one that was left last.
     pub count: usize,
 }
 

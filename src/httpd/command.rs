@@ -38,7 +38,7 @@ pub(crate) enum Set<M: ModuleState> {
     Directory(for<'c> fn(&mut M::Directory<'c>, Pool<'c>, &str, Values<'_>) -> Result<(), String>),
 }
 
-/// The arguments of a directive, the second one of [`Args::Take12`] alone.
+/// A directive's argument, and the second one, which only [`Args::Take12`] allows.
 pub(crate) type Values<'v> = (&'v CStr, Option<&'v CStr>);
 
 /// httpd's record of a [`Directive`].

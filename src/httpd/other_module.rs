@@ -28,14 +28,14 @@ impl OtherModule {
     }
 }
 
-/// What another module keeps with a directory's configuration: it can be told from others.
+/// What another module keeps with a directory's configuration, to be compared and never read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OtherConfig<'c> {
     raw: NonNull<c_void>,
     life: PhantomData<&'c ()>,
 }
 
-// SAFETY: what it points to is never read by it.
+// SAFETY: the pointer is compared and never followed.
 unsafe impl Send for OtherConfig<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for OtherConfig<'_> {}

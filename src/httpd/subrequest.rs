@@ -43,7 +43,7 @@ impl<'r> Request<'r> {
     }
 }
 
-/// The main request of a subrequest that is not shown it.
+/// The main request of a subrequest, while httpd's record of the subrequest does not name it.
 #[derive(Clone, Copy)]
 pub(crate) struct HiddenMain<'r>(Request<'r>);
 

@@ -1,4 +1,4 @@
-//! The same pin with one link led back to a release that it led to before.
+//! A copy of a pin in which one link leads to a former release.
 
 use std::ffi::CStr;
 
@@ -11,8 +11,8 @@ use crate::httpd::{PoolVec, Request};
 use crate::link::Link;
 
 impl<'r> Pin<'r> {
-    /// The links that `path` leads through, outermost first, of the configured path whose link is
-    /// the longest, and how that is resolved.
+    /// The links of a configured path that `path` leads through, outermost first, each with how
+    /// that configured path is resolved. Of several it is the one with the longest link.
     pub(crate) fn links_over(&self, path: &[u8]) -> impl Iterator<Item = (&'r Link<'r>, &'r Mode)> {
         let is_over = move |link: &&Link<'_>| strip_dir(path, link.name.to_bytes()).is_some();
         let longest = self.link_of(path);

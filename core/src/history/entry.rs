@@ -96,7 +96,7 @@ impl SharedEntry {
 
     /// The entry, if there is a whole one.
     pub(super) fn read<'b>(&self, buffer: &'b mut PathBuffer) -> Option<Found<'b>> {
-        // So a free place costs no more.
+        // A free place costs no more than this.
         if self.checksum.load(Acquire) == 0 {
             return None;
         }

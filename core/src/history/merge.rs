@@ -43,7 +43,7 @@ impl SharedHistory {
 }
 
 impl Writing<'_> {
-    /// Adds what is in `entries`. Whatever they say to be left is left.
+    /// Adds `entries`: releases that the link has left.
     pub(super) fn merge(&self, entries: &[Entry], now: Micros) {
         let is_in_time =
             |until: Micros| (now - LONGEST..=now.saturating_add(SECOND)).contains(&until);

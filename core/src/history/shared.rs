@@ -13,8 +13,8 @@ pub const FORMER: usize = 16;
 /// The same, and the current one.
 pub(super) const ENTRIES: usize = FORMER + 1;
 
-/// How long a process may write until another one does in its place: it was killed, or it stands
-/// still.
+/// After this time another process may write in the place of the one that began: it was killed or
+/// has been stopped.
 const WRITES_FOR: Micros = SECOND;
 
 /// How many places are tried for a link.
@@ -62,7 +62,7 @@ impl SharedHistory {
             .store(began, std::sync::atomic::Ordering::Relaxed);
     }
 
-    /// Begins to write; `None`: another process does. What is lost so is an entry at most.
+    /// Begins to write; `None`: another process is writing. Then at most one entry is lost.
     pub(super) fn begin_to_write(&self, now: Micros) -> Option<Writing<'_>> {
         let began = self.writer.load(Acquire);
         if began.abs_diff(now) < WRITES_FOR.unsigned_abs() {
