@@ -14,9 +14,11 @@ use crate::state::{RequestState, Tested, site_of};
 /// How often the URL of a request is translated again.
 const AGAIN: u32 = 16;
 
-/// translate_name, before all other modules: notes what the request is.
-pub(crate) fn note_request(r: Request<'_>) -> Answer {
-    if r.is_initial() && site_of(r.server()).is_some_and(|site| site.tests_files) {
+/// Notes what the request is before its URL is translated for the first time.
+pub(crate) fn note_request(r: Request<'_>) {
+    let is_noted = || RequestState::of(r).is_some_and(|state| state.tested.get().is_some());
+    let tests_files = || site_of(r.server()).is_some_and(|site| site.tests_files);
+    if r.is_initial() && tests_files() && !is_noted() {
         let tested = Tested {
             server: r.server().id(),
             was: r.untranslated(),
@@ -27,7 +29,6 @@ pub(crate) fn note_request(r: Request<'_>) -> Answer {
             .tested
             .set(Some(r.pool().put(tested)));
     }
-    Answer::DECLINED
 }
 
 /// The request has its pin. If a link has been flipped since its URL was translated, that is done

@@ -79,7 +79,7 @@ impl Module for Realdoc {
 
         // Before any module can look at the document root.
         hooks.post_read_request(mapping::begin, Order::REALLY_FIRST);
-        hooks.translate_name(mapping::begin_subrequest, Order::REALLY_FIRST);
+        hooks.translate_name(mapping::begin_translation, Order::REALLY_FIRST);
         // Before any module can look at the file.
         hooks.map_to_storage(mapping::map_to_release, Order::REALLY_FIRST);
         // In the place of core's own walk.
@@ -122,9 +122,8 @@ impl ModuleState for Realdoc {
 /// Registers the hooks that depend on the configuration, or on what other modules are loaded.
 fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     if httpd::is_loaded(c"mod_rewrite.c") {
-        // Before its rules for servers, and around those for directories.
+        // Around its rules for directories.
         const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
-        hooks.translate_name(file_tests::note_request, Order::REALLY_FIRST);
         hooks.fixups(rewriting::show_names, Order::FIRST.before(REWRITE));
         hooks.fixups(rewriting::restore_names, Order::FIRST.after(REWRITE));
     }

@@ -48,11 +48,19 @@ fn begin_initial(r: Request<'_>) -> Result<(), NoAnswer> {
     }
 }
 
-/// translate_name: the same for a subrequest for a URL, for which httpd calls no hook before.
-pub(crate) fn begin_subrequest(r: Request<'_>) -> Answer {
-    if !r.is_subrequest() {
-        return Answer::DECLINED;
+/// translate_name, before all other modules: the same for a subrequest for a URL, for which httpd
+/// calls no hook before.
+pub(crate) fn begin_translation(r: Request<'_>) -> Answer {
+    if r.is_subrequest() {
+        begin_subrequest(r)
+    } else {
+        file_tests::note_request(r);
+        Answer::DECLINED
     }
+}
+
+#[inline(never)]
+fn begin_subrequest(r: Request<'_>) -> Answer {
     let begun = answer(begin_derived(r));
     let trial = RequestState::of_parent(r).and_then(|main| main.tries);
     if let (Some(trial), Some(state)) = (trial, RequestState::of(r)) {
