@@ -219,7 +219,8 @@ impl Builder {
                 .is_some();
             let serves = || {
                 !log.lines(SERVES).is_empty()
-                    && processes::accepting(pid, ports).len() >= self.config.children
+                    && processes::accepting(self.config.mpm, pid, ports).len()
+                        >= self.config.children
             };
             ended || serves()
         });

@@ -9,15 +9,19 @@ use procfs::ProcError;
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process, all_processes};
 
+use crate::Mpm;
+
 /// The children of `parent` that accept connections on one of `ports`, oldest pid first.
 ///
-/// A child that accepts has the listening socket open. mod_cgid's daemon does not, nor does a child
-/// that finishes its requests after a graceful restart.
-pub(crate) fn accepting(parent: u32, ports: &[u16]) -> Vec<u32> {
+/// A child that accepts has the listening socket open, which one that finishes its requests after a
+/// graceful restart has not. mod_cgid's daemon, which runs beside threaded children alone, closes it
+/// soon after fork(2), and never has a second thread.
+pub(crate) fn accepting(mpm: Mpm, parent: u32, ports: &[u16]) -> Vec<u32> {
     let listening = all_listening(ports);
+    let threads = if mpm.is_threaded() { 2 } else { 1 };
     let mut pids: Vec<u32> = children(parent)
         .into_iter()
-        .filter(|process| holds(process, &listening))
+        .filter(|process| has_threads(process, threads) && holds(process, &listening))
         .map(|process| process.pid().unsigned_abs())
         .collect();
     pids.sort_unstable();
@@ -129,6 +133,10 @@ fn connections(ports: &[u16]) -> HashSet<u64> {
         })
         .map(|socket| socket.inode)
         .collect()
+}
+
+fn has_threads(process: &Process, least: i64) -> bool {
+    process.stat().is_ok_and(|stat| stat.num_threads >= least)
 }
 
 fn holds(process: &Process, sockets: &HashSet<u64>) -> bool {

@@ -245,7 +245,7 @@ impl Server {
             if self.log_count(SERVES) == starts {
                 return false;
             }
-            let accepting = processes::accepting(main, &self.ports);
+            let accepting = processes::accepting(self.mpm, main, &self.ports);
             if accepting.is_empty() || accepting.iter().any(|pid| old.contains(pid)) {
                 return false;
             }
@@ -291,7 +291,7 @@ impl Server {
 
     /// The process ids of the children that take connections: those of the current generation.
     pub fn children(&self) -> Vec<u32> {
-        processes::accepting(self.main_pid(), &self.ports)
+        processes::accepting(self.mpm, self.main_pid(), &self.ports)
     }
 
     /// Whether there is such a process still.
