@@ -106,7 +106,7 @@ impl<'r> Search<'r> {
         let file = file.filter(|file| file.file_type() == FileType::Regular);
         let file = file.ok_or("it has no such file")?;
         if file.modified_at() > former.left {
-            return Err("the file is younger than the last request of that release");
+            return Err("it was written after the link had left that release");
         }
         let release = OsFs.inode(former.target).map_err(|_| "it is gone")?;
         if release.identity != former.identity {
