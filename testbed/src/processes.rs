@@ -14,8 +14,8 @@ use crate::Mpm;
 /// The children of `parent` that accept connections on one of `ports`, oldest pid first.
 ///
 /// A child that accepts has the listening socket open, which one that finishes its requests after a
-/// graceful restart has not. mod_cgid's daemon, which runs beside threaded children alone, closes it
-/// soon after fork(2), and never has a second thread.
+/// graceful restart has not. mod_cgid's daemon, which runs beside threaded children alone, closes
+/// it soon after fork(2), and never has a second thread.
 pub(crate) fn accepting(mpm: Mpm, parent: u32, ports: &[u16]) -> Vec<u32> {
     let listening = all_listening(ports);
     let threads = if mpm.is_threaded() { 2 } else { 1 };
