@@ -46,6 +46,7 @@ fn lost(mpm: Mpm, every: &str, kinds: &[Kind]) -> Vec<String> {
         "unable to include",
         "[cgi:error]",
         "[cgid:error]",
+        "[negotiation:error]",
         "[php:error]",
     ] {
         site.server.allow(part);
