@@ -10,6 +10,7 @@ impl Draw {
         let mut prefixes = Vec::new();
         for _ in 0..self.random.within(0..4) {
             let Site {
+                links,
                 base,
                 link,
                 docroot,
@@ -31,6 +32,10 @@ impl Draw {
                 (1, base.clone()),
             ];
             let mut path = self.random.weighted(&paths);
+            let is_above = |(link, _): &(String, String)| {
+                *link != path && std::path::Path::new(link).starts_with(&path)
+            };
+            let is_above_link = links.iter().any(is_above);
             let kinds = [
                 (3, ("/alias", "Alias /alias \"", "\"")),
                 (1, ("/slash/", "Alias /slash/ \"", "/\"")),
@@ -69,6 +74,14 @@ impl Draw {
                 ),
             ];
             let (prefix, before, after) = self.random.weighted(&kinds);
+            // The reference replaces what the directive says, not what a URL adds to it. (Only an
+            // Alias lets the module see which is which.)
+            if sections == Sections::Target
+                && ["/match", "/rewritten"].contains(&prefix)
+                && is_above_link
+            {
+                continue;
+            }
             if prefixes.contains(&prefix) {
                 continue;
             }
