@@ -88,7 +88,7 @@ fn find<'r>(
         window,
     };
     if let Some(served) = lost.is_whole.then(|| search.serve()).flatten() {
-        tell(r, pin, lost, &served);
+        note_served(r, pin, lost, &served);
         return Answer::DECLINED;
     }
     count(pin, lost, false);
@@ -101,7 +101,7 @@ fn find<'r>(
 }
 
 /// Notes, logs and counts that the request is answered from a former release.
-fn tell<'r>(r: Request<'r>, pin: &Pin<'r>, lost: Lost<'r>, served: &Served<'r>) {
+fn note_served<'r>(r: Request<'r>, pin: &Pin<'r>, lost: Lost<'r>, served: &Served<'r>) {
     r.set_note(c"realdoc-previous", Some(served.target));
     count(pin, lost, true);
     report::log_served(r, pin.site, served.target, served.left);

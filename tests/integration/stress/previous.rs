@@ -72,7 +72,7 @@ fn pages_of_left_releases_keep_their_files(mpm: Mpm) {
     let warm_up = run(&server, &site, 2_000);
     assert!(warm_up.is_empty(), "{warm_up:#?}");
     let before = server.rss(child[0]);
-    let requests = amount(8_000, 1_000_000);
+    let requests = amount(17_000, 1_000_000);
     let wrong = run(&server, &site, requests);
     let after = server.rss(child[0]);
     assert!(wrong.is_empty(), "{wrong:#?}");
