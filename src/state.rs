@@ -126,9 +126,11 @@ impl<'r> RequestState<'r> {
     where
         'r: 'i,
     {
+        let current_pin = self.previous().and_then(|previous| previous.current_pin());
         Inherited {
-            pin: self.pin(),
-            walk: self.walk.get(),
+            pin: current_pin.or_else(|| self.pin()),
+            // That of a former release is of no use in the current one.
+            walk: self.walk.get().filter(|_| current_pin.is_none()),
             lost: self.previous().and_then(|previous| previous.lost()),
             tries: self.previous().and_then(|previous| previous.tries()),
             rules: self.rules.get(),

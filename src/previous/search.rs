@@ -144,6 +144,7 @@ impl<'r> Search<'r> {
         match self.accepts(&found, former) {
             Ok(()) => {
                 self.previous().cut.set(None);
+                self.previous().current_pin.set(Some(self.pin));
                 if let Some(state) = found.redirect::<Realdoc>() {
                     self.state.walk.set(state.walk.get());
                 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 
 use crate::httpd::{Env, HiddenMain, Request};
+use crate::pin::Pin;
 
 #[derive(Default)]
 pub(crate) struct PreviousState<'r> {
@@ -21,6 +22,8 @@ pub(crate) struct PreviousState<'r> {
     pub(super) has_handler: Cell<bool>,
     /// Whether all rules have let it pass that may refuse it or lead it elsewhere.
     pub(super) has_passed: Cell<bool>,
+    /// The pin that the request had before it was answered from a former release.
+    pub(super) current_pin: Cell<Option<&'r Pin<'r>>>,
     /// Its main request, while that is hidden.
     hidden_main: Cell<Option<HiddenMain<'r>>>,
 }
@@ -77,6 +80,12 @@ impl<'r> PreviousState<'r> {
     /// fixups, before mod_rewrite, which takes the place of a handler.
     pub(crate) fn note_handler(&self, r: Request<'r>) {
         self.has_handler.set(!r.has_default_handler());
+    }
+
+    /// The pin of what comes from a request that is answered from a former release, as an error
+    /// page may. Only the file is of that release.
+    pub(crate) fn current_pin(&self) -> Option<&'r Pin<'r>> {
+        self.current_pin.get()
     }
 
     pub(crate) fn lost(&self) -> Option<Lost<'r>> {

@@ -5,9 +5,11 @@
 //! - [`differential`]: the same of generated configurations;
 //! - [`history`]: what is remembered of a link;
 //! - [`never`]: what is not served from an earlier release;
+//! - [`code`]: nothing of it runs;
 //! - [`misses`]: what the others get;
 //! - [`recipes`]: what the documentation says to copy.
 
+mod code;
 mod differential;
 mod history;
 mod misses;
