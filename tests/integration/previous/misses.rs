@@ -47,12 +47,15 @@ fn no_cache_keeps_a_miss(mpm: Mpm) {
     server.stop();
 }
 
-each_mpm!(the_configuration_decides_on_caching on event);
-/// `Header` comes last; what a page is instead of the file is not touched.
-fn the_configuration_decides_on_caching(mpm: Mpm) {
+each_mpm!(the_configuration_adds_to_caching on event);
+/// What `Header` sets is sent beside `no-store`; what a page is instead of the file is not touched.
+fn the_configuration_adds_to_caching(mpm: Mpm) {
     let header = "RealdocPrevious On\nHeader always set Cache-Control max-age=60";
     let (server, _) = Setup::new(mpm, header).start();
-    assert_eq!(caching(&server.get(LOST), 404), Some("max-age=60"));
+    let answer = server.get(LOST);
+    assert_eq!(answer.status, 404, "{}", answer.text());
+    let values: Vec<_> = answer.headers.get_all("cache-control").iter().collect();
+    assert_eq!(values, ["max-age=60", "no-store"]);
     server.stop();
 
     let page =
