@@ -5,6 +5,7 @@ use std::ffi::CStr;
 use realdoc_core::shown::release_name;
 
 use crate::httpd::{Answer, Options, Request};
+use crate::module::Realdoc;
 use crate::pin::Pin;
 use crate::previous::Settings;
 use crate::rewriting::is_redirect;
@@ -20,7 +21,7 @@ pub(crate) fn name_release(r: Request<'_>) -> Answer {
         if may_run && r.filename().is_some_and(is_local) {
             name_release_for_script(r, state, pin);
         } else if !is_redirect(r) {
-            replace_values(r, pin);
+            replace_values(r, state, pin);
         }
     }
     Answer::DECLINED
@@ -33,7 +34,7 @@ pub(crate) fn name_release_for_script<'r>(r: Request<'r>, state: &RequestState<'
         let _ = state.roots.set_document_root(r, pin);
     }
     if pin.has_links() {
-        replace_values(r, pin);
+        replace_values(r, state, pin);
         if Settings::of(r.dir_config()).window().is_some() {
             set_release(r, state, pin);
         }
@@ -49,24 +50,32 @@ fn set_release<'r>(r: Request<'r>, state: &RequestState<'r>, pin: &Pin<'r>) {
     }
 }
 
-fn replace_values<'r>(r: Request<'r>, pin: &Pin<'r>) {
+fn replace_values<'r>(r: Request<'r>, state: &RequestState<'r>, pin: &Pin<'r>) {
     let names = pin.links().map(|link| link.name.count_bytes());
     let Some(shortest) = names.min() else {
         return;
     };
+    // What a subrequest has from its main request was looked at there. What has been added since,
+    // dozens with server-side includes, was not set by the configuration.
+    let knowledge = pin.knowledge();
+    let known = r.main().and_then(|main| {
+        let is_named = main.state::<Realdoc>()?.env_named == Some(knowledge);
+        is_named.then(|| main.env())
+    });
     // Most values are too short to name a link.
     let may_name_link = |value: &&CStr| value.count_bytes() >= shortest;
-    r.replace_env(|value| {
+    r.replace_env(known, |value| {
         Some(value)
             .filter(may_name_link)
             .and_then(|value| pin.release_value(value))
     });
+    state.env_named.set(Some(knowledge));
 }
 
 /// A URL is translated by the configured names: gives what comes from another request the values
 /// that this had before [`name_release`].
 pub(crate) fn name_link<'r>(r: Request<'r>, pin: &Pin<'r>) {
     if pin.has_renamed() {
-        r.replace_env(|value| pin.configured_value(value));
+        r.replace_env(None, |value| pin.configured_value(value));
     }
 }

@@ -10,7 +10,7 @@ use crate::config::ServerConfig;
 use crate::httpd::{Context, Request, Server, ServerId, Untranslated};
 use crate::link::LinkedPath;
 use crate::module::Realdoc;
-use crate::pin::{Pin, RulesPlace};
+use crate::pin::{Knowledge, Pin, RulesPlace};
 use crate::previous::{Lost, PreviousState, Trial};
 use crate::roots::Roots;
 use crate::site::Site;
@@ -39,6 +39,8 @@ pub(crate) struct RequestState<'r> {
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.
     pub(crate) walk: Cell<Option<&'r WalkCache<'r>>>,
+    /// What the pin knew when the variables for scripts were given the release's names.
+    pub(crate) env_named: Cell<Option<Knowledge>>,
     /// What `RealdocPrevious` needs, of the few requests that it is about.
     previous: Cell<Option<&'r PreviousState<'r>>>,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Inherited<'r> {
     pin: Option<&'r Pin<'r>>,
     /// How that one's file was found.
     pub(crate) walk: Option<&'r WalkCache<'r>>,
+    /// What the pin knew when its variables for scripts were given the release's names.
+    pub(crate) env_named: Option<Knowledge>,
     /// The file that it asked for and its release did not have.
     pub(crate) lost: Option<Lost<'r>>,
     /// What its subrequest is to show.
@@ -131,6 +135,7 @@ impl<'r> RequestState<'r> {
             pin: current_pin.or_else(|| self.pin()),
             // That of a former release is of no use in the current one.
             walk: self.walk.get().filter(|_| current_pin.is_none()),
+            env_named: self.env_named.get(),
             lost: self.previous().and_then(|previous| previous.lost()),
             tries: self.previous().and_then(|previous| previous.tries()),
             rules: self.rules.get(),

@@ -39,6 +39,11 @@ impl<'r> Parent<'r> {
         self.0.state::<M>().map(M::inherit)
     }
 
+    /// The request, whose memory must not get into it.
+    pub(super) fn request(self) -> Request<'r> {
+        self.0
+    }
+
     /// See [`Request::dir_config`].
     pub(crate) fn dir_config(self) -> DirConfig<'r> {
         self.0.dir_config()

@@ -2,11 +2,13 @@
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
+use std::slice;
 
+use super::parent::Parent;
 use super::raw;
 use super::request::Request;
 
-/// A copy of a request's variables for scripts.
+/// A table of variables for scripts.
 #[derive(Clone, Copy)]
 pub(crate) struct Env<'r> {
     raw: *mut raw::apr_table_t,
@@ -17,9 +19,30 @@ impl Env<'_> {
     pub(super) fn as_ptr(self) -> *mut raw::apr_table_t {
         self.raw
     }
+
+    /// The table as an array.
+    fn as_array(self) -> *mut raw::apr_array_header_t {
+        // SAFETY: the table is alive. Nobody writes the array by the result but the one who may.
+        unsafe { raw::apr_table_elts(self.raw).cast_mut() }
+    }
+}
+
+impl<'r> Parent<'r> {
+    /// Its variables for scripts.
+    pub(crate) fn env(self) -> Env<'r> {
+        self.request().env()
+    }
 }
 
 impl<'r> Request<'r> {
+    /// The variables for scripts.
+    pub(super) fn env(self) -> Env<'r> {
+        // SAFETY: the request is alive, and so is its table.
+        let raw = unsafe { (*self.as_ptr()).subprocess_env };
+        let life = PhantomData;
+        Env { raw, life }
+    }
+
     /// A copy of the variables for scripts.
     pub(crate) fn copy_env(self) -> Env<'r> {
         // SAFETY: the pool and the table are the request's, and the strings live as long.
@@ -72,33 +95,37 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Gives variables for scripts another value, where `replace` has one.
-    pub(crate) fn replace_env(self, mut replace: impl FnMut(&'r CStr) -> Option<&'r CStr>) {
+    /// Gives variables for scripts another value, where `replace` has one. It is not asked about
+    /// the values that are those of `known`, at the same place.
+    pub(crate) fn replace_env(
+        self,
+        known: Option<Env<'_>>,
+        mut replace: impl FnMut(&'r CStr) -> Option<&'r CStr>,
+    ) {
+        let env = self.env().as_array();
+        // SAFETY: an array of a table's entries (apr_tables.h, apr_table_elts). Nobody writes that
+        // of `known` meanwhile.
+        let known = known.map_or(&[][..], |known| unsafe {
+            let array = known.as_array();
+            let first = (*array).elts.cast::<raw::apr_table_entry_t>();
+            slice::from_raw_parts(first, (*array).nelts as usize)
+        });
         let mut n = 0;
-        while let Some(entry) = self.env_entry(n) {
-            // SAFETY: the entry is the table's; null, or a string that lives as long as the
-            // request.
-            let value = unsafe {
-                let value = (*entry).val;
-                (!value.is_null()).then(|| CStr::from_ptr(value))
-            };
-            // Looked up again, since `replace` may have made the table grow.
-            if let Some((new, entry)) = value.and_then(&mut replace).zip(self.env_entry(n)) {
-                // SAFETY: the entry is the table's, and the string lives as long as the request.
-                unsafe { (*entry).val = new.as_ptr().cast_mut() };
-            }
-            n += 1;
-        }
-    }
-
-    /// The nth entry of the table of variables for scripts.
-    fn env_entry(self, n: usize) -> Option<*mut raw::apr_table_entry_t> {
-        // SAFETY: the table is the request's, and an array of such entries (apr_tables.h,
-        // apr_table_elts).
+        // SAFETY: such an array, too, which is the request's, and looked at again each time, since
+        // `replace` may have made it grow. A value is null, or a string that lives as long as the
+        // request.
         unsafe {
-            let entries = raw::apr_table_elts((*self.as_ptr()).subprocess_env);
-            let entry = (*entries).elts.cast::<raw::apr_table_entry_t>();
-            (n < (*entries).nelts as usize).then(|| entry.add(n))
+            let entry = |n| (*env).elts.cast::<raw::apr_table_entry_t>().add(n);
+            while n < (*env).nelts as usize {
+                let value = (*entry(n)).val;
+                let is_known = known.get(n).is_some_and(|known| known.val == value);
+                if !is_known && !value.is_null() {
+                    if let Some(new) = replace(CStr::from_ptr(value)) {
+                        (*entry(n)).val = new.as_ptr().cast_mut();
+                    }
+                }
+                n += 1;
+            }
         }
     }
 }

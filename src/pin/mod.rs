@@ -8,6 +8,7 @@ mod taking;
 mod values;
 
 use std::ffi::CStr;
+use std::ptr;
 
 use realdoc_core::paths::longest_prefix;
 
@@ -127,6 +128,10 @@ impl Shorten for Renamed<'static> {
     }
 }
 
+/// The last root that a pin was asked for, to compare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Knowledge(Option<*const ()>);
+
 /// The targets that are fixed for a request and all that comes from it.
 pub(crate) struct Pin<'r> {
     /// The virtual host that it is taken for.
@@ -160,6 +165,16 @@ impl<'r> Pin<'r> {
     /// release is not where the link leads, so that rules which test files would ask another one.
     pub(crate) fn translates_by_release(&self) -> bool {
         !self.site.by_link || self.is_former
+    }
+
+    /// What the pin knows. Two are equal if the same pin knew the same links.
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        Knowledge(
+            self.roots
+                .iter()
+                .next()
+                .map(|root| ptr::from_ref(root).cast()),
+        )
     }
 
     pub(crate) fn has_links(&self) -> bool {

@@ -1,7 +1,7 @@
 //! URLs are mapped as by httpd without the module: no client, rule or other module can make a
 //! file's name be taken for another one's.
 
-use testbed::{Builder, Module, Mpm, Releases, Server};
+use testbed::{Builder, Module, Mpm, Releases, Response, Server};
 
 use crate::common::{ENV, variable};
 
@@ -327,4 +327,61 @@ fn variables_name_the_release() {
         );
     }
     server.stop();
+}
+
+/// The same for scripts that a page includes: also what only a script's own name leads through.
+#[test]
+fn variables_of_included_scripts_name_the_release() {
+    let setup = Server::builder(Mpm::Event)
+        .module(Module::On)
+        .children(1)
+        .cgi()
+        .load("alias")
+        .load("include")
+        .load("setenvif")
+        .root_section("Options FollowSymLinks ExecCGI Includes\nRequire all granted");
+    let (site, media) = (
+        Releases::at(setup.root().join("app")),
+        Releases::at(setup.root().join("media")),
+    );
+    let of_page = "<!--#include virtual=\"/env.cgi\" -->";
+    let of_media = "<!--#include virtual=\"/media/env.cgi\" -->";
+    let pages = [
+        ("web/env.cgi", ENV),
+        ("web/page.shtml", &format!("{of_page}{of_page}")),
+        ("web/media.shtml", &format!("{of_page}{of_media}")),
+    ];
+    site.create("42", &pages);
+    site.deploy("42");
+    media.create("A", &[("env.cgi", ENV)]);
+    media.deploy("A");
+    let server = setup
+        .config(
+            "DocumentRoot {root}/app/current/web
+            Alias /media {root}/media/current
+            RealdocLink {root}/media/current
+            AddOutputFilter INCLUDES .shtml
+            SetEnvIf Request_URI . APP_ROOT={root}/app/current
+            SetEnvIf Request_URI . MEDIA_ROOT={root}/media/current",
+        )
+        .start();
+    let root = server.root().display().to_string();
+    let [app, link, target] = ["app/releases/42", "media/current", "media/releases/A"];
+    for (page, second) in [("/page.shtml", link), ("/media.shtml", target)] {
+        let response = server.get(page);
+        assert_values(&response, "APP_ROOT", &root, [app, app]);
+        assert_values(&response, "MEDIA_ROOT", &root, [link, second]);
+    }
+    server.stop();
+}
+
+/// What the scripts of a page say of a variable, in turn.
+#[track_caller]
+fn assert_values(response: &Response, name: &str, root: &str, expected: [&str; 2]) {
+    let text = response.text();
+    let values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    let expected = expected.map(|path| format!("{root}/{path}"));
+    assert!(values.eq(&expected), "{expected:?}:\n{text}");
 }
