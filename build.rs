@@ -130,7 +130,7 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path|ap_get_request_note",
         )
-        .allowlist_function("apr_table_(elts|copy|clear)|ap_pregcomp|ap_run_(header_parser|translate_name)")
+        .allowlist_function("apr_table_(elts|copy|clear|make)|ap_pregcomp|ap_run_(header_parser|translate_name)")
         .allowlist_function(
             "ap_sub_req_method_uri|ap_destroy_sub_req|ap_internal_fast_redirect",
         )
@@ -145,7 +145,7 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_hook_(post_read_request|translate_name|map_to_storage|fixups|handler|post_config|pre_config)",
         )
-        .allowlist_function("ap_hook_(test_config|pre_mpm|post_perdir_config|insert_error_filter)")
+        .allowlist_function("ap_hook_(test_config|pre_mpm|post_perdir_config|insert_error_filter|check_(access_ex|auth[nz]))")
         .allowlist_function("apr_optional_hook_add|ap_state_query|ap_exists_config_define")
         .allowlist_function("ap_runtime_dir_relative|realdoc_log.*")
         .allowlist_function("ap_escape_(logitem|html2)|ap_ht_time|ap_rwrite|ap_set_content_type")
@@ -154,7 +154,7 @@ fn bind(flags: &[String]) {
         .allowlist_var(
             "OPT_.*|OR_.*|AP_REG_EXTENDED|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
         )
-        .allowlist_var("AUTH[NZ]_PROVIDER_.*|APR_INCOMPLETE|AP_NOTE_.*_WALK|REALDOC_.*")
+        .allowlist_var("AUTH[NZ]_PROVIDER_.*|AP_AUTH_INTERNAL_PER_CONF|APR_INCOMPLETE|AP_NOTE_.*_WALK|REALDOC_.*")
         .allowlist_type(opaque)
         .opaque_type(opaque)
         .derive_default(false)

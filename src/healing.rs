@@ -18,10 +18,15 @@ const STARTS: usize = 16;
 /// [`map_to_release`](crate::mapping::map_to_release) has named.
 pub(crate) fn directory_walk(r: Request<'_>) -> Answer {
     let state = RequestState::of(r);
-    match state.and_then(|state| Some((state, state.pin()?, state.name.take()?))) {
+    let answer = match state.and_then(|state| Some((state, state.pin()?, state.name.take()?))) {
         Some((state, pin, name)) => walk_down(r, state, pin, name),
         None => Answer::DECLINED,
+    };
+    // The conditions of <If> come next.
+    if let Some(previous) = state.and_then(|state| state.previous()) {
+        previous.hide_main(r);
     }
+    answer
 }
 
 #[inline(never)]

@@ -130,7 +130,11 @@ fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
     // When mod_proxy has found its worker by the name that the configuration gives.
     hooks.proxy_pre_request(proxy::rewrite_fcgi_path);
     if httpd::has_directive(c"RealdocPrevious") {
-        hooks.post_perdir_config(previous::parse_headers, Order::REALLY_LAST);
+        hooks.post_perdir_config(previous::prepare_trial, Order::REALLY_LAST);
+        hooks.check_access_ex(previous::hide_main, Order::REALLY_FIRST);
+        hooks.check_authn(previous::show_main, Order::REALLY_FIRST);
+        hooks.check_authz(previous::hide_main, Order::REALLY_FIRST);
+        hooks.fixups(previous::show_main, Order::REALLY_FIRST);
         // When the rules of the release have refused a request or led it elsewhere, and before a
         // page takes the place of what is missing.
         const RULES: &[&CStr] = &[c"mod_rewrite.c", c"mod_alias.c"];

@@ -66,6 +66,7 @@ fn begin_subrequest(r: Request<'_>) -> Answer {
     if let (Some(trial), Some(state)) = (trial, RequestState::of(r)) {
         let previous = state.previous_or_new(r);
         previous.set_trial(trial);
+        r.take_protocol();
         if let Trial::Current(name) = trial {
             r.set_filename(name);
             return Answer::OK;

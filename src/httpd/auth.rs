@@ -5,15 +5,16 @@ use std::ffi::{CStr, c_char};
 use super::pool::Pool;
 use super::raw;
 
-/// httpd's own modules whose access and authentication hooks look at nothing but the request's
-/// per-directory configuration (they register with `AP_AUTH_INTERNAL_PER_CONF`).
-const MODULES: [&CStr; 7] = [
+/// httpd's own modules, and this one, whose access and authentication hooks look at nothing but the
+/// request's per-directory configuration (they register with `AP_AUTH_INTERNAL_PER_CONF`).
+const MODULES: [&CStr; 8] = [
     c"mod_access_compat.c",
     c"mod_auth_basic.c",
     c"mod_auth_digest.c",
     c"mod_authn_core.c",
     c"mod_authnz_fcgi.c",
     c"mod_authz_core.c",
+    c"mod_realdoc.c",
     c"mod_ssl.c",
 ];
 

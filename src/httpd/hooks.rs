@@ -72,7 +72,7 @@ unsafe fn call<F: RequestHook>(
 }
 
 macro_rules! request_hooks {
-    ($($(#[$doc:meta])* $name:ident => $register:ident, $on_panic:ident;)+) => {
+    ($($(#[$doc:meta])* $name:ident => $register:ident, $on_panic:ident $(, $kind:ident)?;)+) => {
         $(
             $(#[$doc])*
             pub(crate) fn $name<F: RequestHook>(&self, _: F, order: Order) {
@@ -82,7 +82,11 @@ macro_rules! request_hooks {
                 }
                 let (after, before) = order.names(self.pool);
                 // SAFETY: `Hooks` is made only while httpd has hooks registered.
-                unsafe { raw::$register(Some(hook::<F>), after, before, order.position) }
+                unsafe {
+                    raw::$register(
+                        Some(hook::<F>), after, before, order.position $(, raw::$kind as c_int)?
+                    );
+                }
             }
         )+
     };
@@ -107,6 +111,13 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
         /// The request has all of its configuration, and is yet to be authorized. A panic ends it.
         post_perdir_config => ap_hook_post_perdir_config, SERVER_ERROR;
+        /// Rules may let a request pass without a user. A panic ends it, as at the next two. (None of
+        /// the three makes httpd authorize more subrequests.)
+        check_access_ex => ap_hook_check_access_ex, SERVER_ERROR, AP_AUTH_INTERNAL_PER_CONF;
+        /// httpd finds out who the user is.
+        check_authn => ap_hook_check_authn, SERVER_ERROR, AP_AUTH_INTERNAL_PER_CONF;
+        /// Rules may let the user pass.
+        check_authz => ap_hook_check_authz, SERVER_ERROR, AP_AUTH_INTERNAL_PER_CONF;
         /// A request is to be answered.
         handler => ap_hook_handler, SERVER_ERROR;
         /// The request has its file and its configuration, and is authorized: modules make their

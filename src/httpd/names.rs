@@ -115,14 +115,20 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The path of the URL as the client has sent it, encoded.
-    pub(crate) fn sent_path(self) -> &'r [u8] {
+    /// The URL as the client has sent it, encoded, from its path on.
+    pub(super) fn sent_url(self) -> &'r CStr {
         // SAFETY: the request is alive; null, or a string that lives as long.
         let sent = unsafe {
             let uri = (*self.as_ptr()).unparsed_uri;
             (!uri.is_null()).then(|| CStr::from_ptr(uri))
         };
-        let sent = sent.unwrap_or_default().to_bytes();
+        let sent = sent.unwrap_or_default();
+        path_on(sent).unwrap_or(sent)
+    }
+
+    /// The path of that URL.
+    pub(crate) fn sent_path(self) -> &'r [u8] {
+        let sent = self.sent_url().to_bytes();
         sent.split(|&byte| byte == b'?').next().unwrap_or_default()
     }
 
@@ -178,4 +184,17 @@ impl<'r> Request<'r> {
             result
         }
     }
+}
+
+/// `url` without the scheme and the host, if it has both, and a path.
+fn path_on(url: &CStr) -> Option<&CStr> {
+    let bytes = url.to_bytes_with_nul();
+    let host = bytes.windows(3).position(|three| three == b"://")? + 3;
+    let is_before = |end: &[u8]| !bytes[..host].iter().any(|byte| end.contains(byte));
+    let end = |byte: &u8| matches!(byte, b'/' | b'?' | b'#');
+    let path = host + bytes[host..].iter().position(end)?;
+    let has_path = bytes[path] == b'/' && is_before(b"?#") && bytes[0] != b'/';
+    CStr::from_bytes_with_nul(&bytes[path..])
+        .ok()
+        .filter(|_| has_path)
 }

@@ -25,7 +25,7 @@ impl<'r> Request<'r> {
         // subrequest. Without a filter it asks no cache. It never answers with null.
         let raw = unsafe {
             let own = mem::replace(&mut (*r).subprocess_env, env.as_ptr());
-            let url = (*r).unparsed_uri;
+            let url = self.sent_url().as_ptr();
             let found = raw::ap_sub_req_method_uri((*r).method, url, r, null_mut());
             (*r).subprocess_env = own;
             // It may have ended while that was hidden.
@@ -54,6 +54,18 @@ impl<'r> Request<'r> {
         // SAFETY: the request is alive.
         unsafe { (*self.as_ptr()).main = null_mut() };
         Some(HiddenMain(main))
+    }
+
+    /// Gives a subrequest the protocol of its main request, in place of "INCLUDED".
+    pub(crate) fn take_protocol(self) {
+        let Some(main) = self.main_request() else {
+            return;
+        };
+        // SAFETY: both are alive, and the string lives as long as the main request.
+        unsafe {
+            (*self.as_ptr()).protocol = (*main.as_ptr()).protocol;
+            (*self.as_ptr()).proto_num = (*main.as_ptr()).proto_num;
+        }
     }
 
     /// It is a subrequest of `main` again.

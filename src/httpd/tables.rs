@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::slice;
 
 use super::parent::Parent;
+use super::pool::Pool;
 use super::raw;
 use super::request::Request;
 
@@ -15,7 +16,20 @@ pub(crate) struct Env<'r> {
     life: PhantomData<&'r ()>,
 }
 
-impl Env<'_> {
+impl<'r> Env<'r> {
+    /// A copy of `table`, which lives as long as `pool`, or an empty one.
+    pub(super) fn of(pool: Pool<'r>, table: Option<*mut raw::apr_table_t>) -> Self {
+        // SAFETY: the pool and the table are alive.
+        let raw = unsafe {
+            match table {
+                Some(table) => raw::apr_table_copy(pool.as_ptr(), table),
+                None => raw::apr_table_make(pool.as_ptr(), 0),
+            }
+        };
+        let life = PhantomData;
+        Env { raw, life }
+    }
+
     pub(super) fn as_ptr(self) -> *mut raw::apr_table_t {
         self.raw
     }

@@ -4,8 +4,10 @@ use std::ffi::{CStr, c_char, c_int};
 
 use super::answer::Answer;
 use super::names::Context;
+use super::pool::Pool;
 use super::raw;
 use super::request::Request;
+use super::tables::Env;
 
 /// What a request was before its URL was translated.
 pub(crate) struct Untranslated<'r> {
@@ -23,6 +25,14 @@ pub(crate) struct Untranslated<'r> {
     context: Context<'r>,
     /// Copies of the tables. `None`: it was empty.
     tables: [Option<*mut raw::apr_table_t>; 4],
+}
+
+impl<'r> Untranslated<'r> {
+    /// A copy of the variables for scripts.
+    pub(crate) fn env(&self, pool: Pool<'r>) -> Env<'r> {
+        let [_, env, ..] = self.tables;
+        Env::of(pool, env)
+    }
 }
 
 impl<'r> Request<'r> {

@@ -7,7 +7,7 @@ use realdoc_core::previous::{is_hashed, is_plain};
 
 use super::settings::Settings;
 use super::state::{Cut, Lost};
-use crate::httpd::{FileType, Options, Request};
+use crate::httpd::{Env, FileType, Options, Request};
 use crate::link::LinkedPath;
 use crate::pin::Pin;
 use crate::site::Site;
@@ -119,6 +119,15 @@ fn note_rewritten<'r>(
     }
 }
 
+/// The variables for scripts, before rules could set any that may depend on what the release lacks.
+fn env<'r>(r: Request<'r>, state: &RequestState<'r>) -> Env<'r> {
+    match state.tested.get() {
+        // Rules outside of sections have tested files, and are to do so again.
+        Some(tested) => tested.was.env(r.pool()),
+        None => r.copy_env(),
+    }
+}
+
 fn note_lost<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
@@ -132,7 +141,7 @@ fn note_lost<'r>(
             name,
             is_whole: is_rewritten || r.path_info().is_none_or(CStr::is_empty),
             is_rewritten,
-            env: r.copy_env(),
+            env: env(r, state),
         }));
     }
 }

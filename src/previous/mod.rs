@@ -12,7 +12,7 @@ mod search;
 mod settings;
 mod state;
 
-use crate::httpd::{Answer, FileType, Request};
+use crate::httpd::{Answer, DirConfig, FileType, Request};
 use crate::pin::Pin;
 use crate::report;
 use crate::rewriting::is_redirect;
@@ -113,13 +113,35 @@ fn count(pin: &Pin<'_>, lost: Lost<'_>, is_served: bool) {
     }
 }
 
+/// check_access_ex and check_authz: rules of a release are held against a subrequest that shows what
+/// they say.
+pub(crate) fn hide_main(r: Request<'_>) -> Answer {
+    if let Some(previous) = RequestState::of(r).and_then(|state| state.previous()) {
+        previous.hide_main(r);
+    }
+    Answer::DECLINED
+}
+
+/// check_authn and fixups: they have been.
+pub(crate) fn show_main(r: Request<'_>) -> Answer {
+    if let Some(previous) = RequestState::of(r).and_then(|state| state.previous()) {
+        previous.show_main(r);
+    }
+    Answer::DECLINED
+}
+
 /// post_perdir_config: `SetEnvIf` and the like of a former release, which httpd reads for main
 /// requests alone. Its rules may ask for what they set.
-pub(crate) fn parse_headers(r: Request<'_>) -> Answer {
+pub(crate) fn prepare_trial(r: Request<'_>) -> Answer {
     let previous = RequestState::of(r).and_then(|state| state.previous());
-    if previous.is_none_or(|previous| previous.trial.get().is_none()) {
+    let Some(previous) = previous.filter(|previous| previous.trial.get().is_some()) else {
         return Answer::DECLINED;
-    }
+    };
+    previous.show_main(r);
+    // A copy: a subrequest with the very configuration of its main request is not authorized again,
+    // but this one is for another file.
+    let pool = r.pool();
+    r.set_dir_config(r.dir_config().merge(pool, DirConfig::empty(pool)));
     // mod_setenvif goes by its server's directives the first time, by the file's the second.
     match r.parse_headers() {
         Answer::OK => r.parse_headers(),

@@ -62,10 +62,13 @@ pub(crate) enum Trial<'r> {
 
 impl<'r> PreviousState<'r> {
     /// Rules that lead to another URL, and others by a flag, do not apply to subrequests
-    /// (mod_rewrite.c, apply_rewrite_list). They are to apply to one that shows what a release's
-    /// rules say, so that does not look like one.
+    /// (mod_rewrite.c, apply_rewrite_list), and any may ask for `%{IS_SUBREQ}`. They are to apply to
+    /// one that shows what a release's rules say, so that does not look like one.
+    ///
+    /// Other modules are to see that it is one: they count requests, and expect that those that are
+    /// not subrequests have passed post_read_request (mod_auth_digest.c, authenticate_digest_user).
     pub(crate) fn hide_main(&self, r: Request<'r>) {
-        if self.trial.get().is_some() {
+        if self.trial.get().is_some() && r.is_subrequest() {
             self.hidden_main.set(r.hide_main());
         }
     }

@@ -127,6 +127,7 @@ each_mpm!(a_panic_where_former_releases_have_a_say);
 fn a_panic_where_former_releases_have_a_say(mpm: Mpm) {
     for (place, method, status) in [
         ("post_perdir_config", "GET", 500),
+        ("check_access_ex", "GET", 500),
         ("insert_error_filter", "DELETE", 405),
     ] {
         let (setup, _) = prepare(mpm, place);

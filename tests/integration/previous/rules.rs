@@ -247,3 +247,63 @@ fn a_name_that_was_not_seen_whole_is_not_served(mpm: Mpm) {
         server.stop();
     }
 }
+
+each_mpm!(rules_see_the_request_of_the_client);
+/// What the old release's rules ask of the request is true of the client's: it is no subrequest, and
+/// has the client's protocol. The same of rules of the configuration, which apply to both releases.
+fn rules_see_the_request_of_the_client(mpm: Mpm) {
+    const NOT_IF: &str =
+        "<RequireAll>\nRequire all granted\nRequire not expr CONDITION\n</RequireAll>";
+    let expr = |rule: &str, condition: &str| rule.replace("CONDITION", &format!("\"{condition}\""));
+    let mut cases = vec![
+        (
+            "SetEnvIf Request_Protocol HTTP/1.1 bad\n\
+             <RequireAll>\nRequire all granted\nRequire not env bad\n</RequireAll>"
+                .to_owned(),
+            String::new(),
+        ),
+        (
+            "RewriteEngine On\nRewriteCond %{SERVER_PROTOCOL} HTTP/1.1\nRewriteRule ^ - [F]"
+                .to_owned(),
+            String::new(),
+        ),
+        (
+            String::new(),
+            // What the rules have found out of the new release does not count for the old one.
+            "RewriteEngine On\n\
+             RewriteCond %{ENV:checked} !=1\n\
+             RewriteCond %{DOCUMENT_ROOT}%{REQUEST_URI} -f\n\
+             RewriteRule ^/assets - [F]\n\
+             RewriteRule ^ - [E=checked:1]"
+                .to_owned(),
+        ),
+        (
+            String::new(),
+            format!(
+                "<Directory {{root}}/app/current/web>\n{}\n</Directory>",
+                expr(NOT_IF, "-f %{REQUEST_FILENAME}")
+            ),
+        ),
+    ];
+    for condition in [
+        "%{IS_SUBREQ} == 'false'",
+        "%{SERVER_PROTOCOL} == 'HTTP/1.1'",
+    ] {
+        let section = "<If CONDITION>\nRequire all denied\n</If>";
+        cases.push((expr(section, condition), String::new()));
+        cases.push((expr(NOT_IF, condition), String::new()));
+    }
+    for (htaccess, config) in cases {
+        let setup = Setup::new(mpm, &format!("RealdocPrevious On\n{config}"))
+            .put("42", &[("assets/.htaccess", &htaccess)])
+            .with(|setup| setup.allow("[authz_core:error]").allow("[core:error]"));
+        let (server, site) = setup.start_without_look();
+        println!("{htaccess}{config}");
+        assert_refused(&server.get(CHUNK), 404);
+        if config.is_empty() {
+            site.put("releases/42/web/assets/.htaccess", "");
+            assert_served(&server.get(CHUNK));
+        }
+        server.stop();
+    }
+}

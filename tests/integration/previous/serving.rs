@@ -93,7 +93,7 @@ fn each_release_of_the_window_is_asked(mpm: Mpm) {
 }
 
 each_mpm!(an_answer_is_as_of_any_file);
-/// HEAD, a range, a condition and a query are answered as usual; the note names the release.
+/// HEAD, a range, a condition, a query and a whole URL are answered as usual; the note names the release.
 fn an_answer_is_as_of_any_file(mpm: Mpm) {
     let config = "RealdocPrevious On\n\
         LogFormat \"%U %{realdoc-previous}n\" previous\n\
@@ -112,6 +112,7 @@ fn an_answer_is_as_of_any_file(mpm: Mpm) {
     assert_eq!(answer.header("cache-control"), Some("immutable"));
     let tag = answer.header("etag").expect("a file has one").to_owned();
     assert_served(&ask("GET", &format!("{CHUNK}?v=1"), None));
+    assert_served(&ask("GET", &format!("http://localhost{CHUNK}?v=1"), None));
     let answer = ask("HEAD", CHUNK, None);
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     assert_eq!(answer.header("content-length"), Some("11"));
@@ -126,7 +127,7 @@ fn an_answer_is_as_of_any_file(mpm: Mpm) {
     let line = format!("{CHUNK} {}", site.release("42").display());
     assert_eq!(
         log.lines().filter(|logged| *logged == line).count(),
-        5,
+        6,
         "{log}"
     );
 }
