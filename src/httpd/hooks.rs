@@ -111,8 +111,8 @@ impl<'p, M: Loaded> Hooks<'p, M> {
         map_to_storage => ap_hook_map_to_storage, SERVER_ERROR;
         /// The request has all of its configuration, and is yet to be authorized. A panic ends it.
         post_perdir_config => ap_hook_post_perdir_config, SERVER_ERROR;
-        /// Rules may let a request pass without a user. A panic ends it, as at the next two. (None of
-        /// the three makes httpd authorize more subrequests.)
+        /// Rules may let a request pass without a user. A panic ends it, as at the next two. (None
+        /// of the three makes httpd authorize more subrequests.)
         check_access_ex => ap_hook_check_access_ex, SERVER_ERROR, AP_AUTH_INTERNAL_PER_CONF;
         /// httpd finds out who the user is.
         check_authn => ap_hook_check_authn, SERVER_ERROR, AP_AUTH_INTERNAL_PER_CONF;

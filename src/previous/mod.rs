@@ -113,8 +113,8 @@ fn count(pin: &Pin<'_>, lost: Lost<'_>, is_served: bool) {
     }
 }
 
-/// check_access_ex and check_authz: rules of a release are held against a subrequest that shows what
-/// they say.
+/// check_access_ex and check_authz: rules of a release are held against a subrequest that shows
+/// what they say.
 pub(crate) fn hide_main(r: Request<'_>) -> Answer {
     if let Some(previous) = RequestState::of(r).and_then(|state| state.previous()) {
         previous.hide_main(r);

@@ -62,8 +62,8 @@ pub(crate) enum Trial<'r> {
 
 impl<'r> PreviousState<'r> {
     /// Rules that lead to another URL, and others by a flag, do not apply to subrequests
-    /// (mod_rewrite.c, apply_rewrite_list), and any may ask for `%{IS_SUBREQ}`. They are to apply to
-    /// one that shows what a release's rules say, so that does not look like one.
+    /// (mod_rewrite.c, apply_rewrite_list), and any may ask for `%{IS_SUBREQ}`. They are to apply
+    /// to one that shows what a release's rules say, so that does not look like one.
     ///
     /// Other modules are to see that it is one: they count requests, and expect that those that are
     /// not subrequests have passed post_read_request (mod_auth_digest.c, authenticate_digest_user).

@@ -249,8 +249,9 @@ fn a_name_that_was_not_seen_whole_is_not_served(mpm: Mpm) {
 }
 
 each_mpm!(rules_see_the_request_of_the_client);
-/// What the old release's rules ask of the request is true of the client's: it is no subrequest, and
-/// has the client's protocol. The same of rules of the configuration, which apply to both releases.
+/// What the old release's rules ask of the request is true of the client's: it is not a subrequest,
+/// and has the client's protocol. The same of rules of the configuration, which apply to both
+/// releases.
 fn rules_see_the_request_of_the_client(mpm: Mpm) {
     const NOT_IF: &str =
         "<RequireAll>\nRequire all granted\nRequire not expr CONDITION\n</RequireAll>";

@@ -93,7 +93,8 @@ fn each_release_of_the_window_is_asked(mpm: Mpm) {
 }
 
 each_mpm!(an_answer_is_as_of_any_file);
-/// HEAD, a range, a condition, a query and a whole URL are answered as usual; the note names the release.
+/// HEAD, a range, a condition, a query and a whole URL are answered as usual; the note names the
+/// release.
 fn an_answer_is_as_of_any_file(mpm: Mpm) {
     let config = "RealdocPrevious On\n\
         LogFormat \"%U %{realdoc-previous}n\" previous\n\
