@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::httpd::{Answer, FileType, Request, log};
 use crate::link::LinkedPath;
-use crate::mapping::map_again;
+use crate::mapping::{map_again, take_name};
 use crate::owner;
 use crate::pin::{NoAnswer, Pin};
 use crate::previous;
@@ -17,13 +17,16 @@ const STARTS: usize = 16;
 /// map_to_storage, the last before core: the walk down to the file, for what
 /// [`map_to_release`](crate::mapping::map_to_release) has named.
 pub(crate) fn directory_walk(r: Request<'_>) -> Answer {
-    let state = RequestState::of(r);
-    let answer = match state.and_then(|state| Some((state, state.pin()?, state.name.take()?))) {
-        Some((state, pin, name)) => walk_down(r, state, pin, name),
-        None => Answer::DECLINED,
+    let Some(state) = RequestState::of(r) else {
+        return Answer::DECLINED;
+    };
+    let answer = match take_name(r, state) {
+        Ok(Some((pin, name))) => walk_down(r, state, pin, name),
+        Ok(None) => Answer::DECLINED,
+        Err(NoAnswer) => Answer::UNAVAILABLE,
     };
     // The conditions of <If> come next.
-    if let Some(previous) = state.and_then(|state| state.previous()) {
+    if let Some(previous) = state.previous() {
         previous.hide_main(r);
     }
     answer

@@ -29,6 +29,8 @@ impl<'r> PinnedLink<'r> for &'r Link<'r> {
 pub(crate) struct LinkedPath<'r> {
     /// By the link's name; without a link the real path.
     pub(crate) path: &'r CStr,
+    /// The file in the release, as the request names it.
+    pub(crate) file: &'r CStr,
     /// The longest pinned link that the path leads through.
     pub(crate) link: Option<&'r Link<'r>>,
     /// Whether the `<Directory>` sections of this path apply; else those of the real path.

@@ -172,6 +172,28 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
     Ok(())
 }
 
+/// How the request's file is known, before the walk down to it.
+///
+/// Another module may have named another file since [`map_to_release`]: that is what httpd would
+/// serve.
+pub(crate) fn take_name<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+) -> Result<Option<(&'r Pin<'r>, LinkedPath<'r>)>, NoAnswer> {
+    let with_pin = |name| Some((state.pin()?, name));
+    let Some(name) = state.name.take() else {
+        return Ok(None);
+    };
+    let is_same = |file: &CStr| file.as_ptr() == name.file.as_ptr() || file == name.file;
+    if r.filename().is_some_and(is_same) {
+        return Ok(with_pin(name));
+    }
+    // It is not named by its parent.
+    state.is_for_url.set(true);
+    map_names(r)?;
+    Ok(state.name.take().and_then(with_pin))
+}
+
 /// Maps the request by `path` again, with another pin.
 pub(crate) fn map_again<'r>(
     r: Request<'r>,
@@ -213,6 +235,7 @@ fn set_filename<'r>(
     };
     LinkedPath {
         path: in_pool(mapping.name),
+        file,
         link: mapping.link,
         has_sections: pin.site.by_link || mapping.link.is_some_and(names_link),
     }

@@ -18,6 +18,8 @@ pub(crate) struct Roots<'r> {
     pub(crate) resolved: Cell<Option<&'r CStr>>,
     /// That of an Alias or the like.
     pub(crate) context: Cell<Option<&'r CStr>>,
+    /// The same in the release, which we have set.
+    resolved_context: Cell<Option<&'r CStr>>,
 }
 
 impl<'r> Roots<'r> {
@@ -51,7 +53,10 @@ impl<'r> Roots<'r> {
             }
             self.document.set(root);
         }
-        self.context.set(r.context().document_root);
+        let context = r.context().document_root;
+        if !same(context, self.resolved_context.get()) {
+            self.context.set(context);
+        }
         Ok(())
     }
 
@@ -94,8 +99,10 @@ impl<'r> Roots<'r> {
             }
         }
         if let Some(root) = context {
+            let root = Some(in_pool(root));
+            self.resolved_context.set(root);
             r.set_context(Context {
-                document_root: Some(in_pool(root)),
+                document_root: root,
                 ..r.context()
             });
         }

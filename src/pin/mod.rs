@@ -118,6 +118,8 @@ impl Shorten for PinnedRoot<'static> {
 struct Renamed<'r> {
     configured: &'r CStr,
     release: &'r CStr,
+    /// How many paths the request had asked for: the next may name another link.
+    asked: usize,
 }
 
 impl Shorten for Renamed<'static> {

@@ -7,9 +7,13 @@ use realdoc_core::mapping::{Joined, release_path};
 use super::{Pin, Renamed};
 use crate::httpd::PoolPath;
 
+/// How many values of a request and of all that comes from it name the release. Each of their
+/// variables is compared with each of these.
+const MOST: usize = 256;
+
 impl<'r> Pin<'r> {
     /// `value`, a path or several with colons between them, with each path under a link in the
-    /// release. `None`: none of them is.
+    /// release. `None`: none of them is, or the request has too many.
     pub(crate) fn release_value(&self, value: &'r CStr) -> Option<&'r CStr> {
         // Most values hold no absolute path.
         let bytes = value.to_bytes();
@@ -19,6 +23,15 @@ impl<'r> Pin<'r> {
         let paths = bytes.split(|&byte| byte == b':');
         let in_release = |path| release_path(path, self.links()).map(|(_, path)| path);
         if paths.clone().all(|path| in_release(path).is_none()) {
+            return None;
+        }
+        // The parts of a page, which may be many, mostly have the same values.
+        let asked = self.roots.iter().count();
+        let is_same = |made: &&Renamed<'_>| made.asked == asked && made.configured == value;
+        if let Some(made) = self.renamed.iter().find(is_same) {
+            return Some(made.release);
+        }
+        if self.renamed.iter().count() == MOST {
             return None;
         }
         let as_it_is = |dir| Joined { dir, tail: b"" };
@@ -37,6 +50,7 @@ impl<'r> Pin<'r> {
             Renamed {
                 configured: pool.put_text(value),
                 release: text.finish(),
+                asked,
             }
         });
         self.renamed.iter().next().map(|renamed| renamed.release)

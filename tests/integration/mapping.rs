@@ -14,7 +14,7 @@ struct Site {
 }
 
 /// `{site}`: the directory of the site, `{link}`: its DocumentRoot.
-const SITES: [Site; 8] = [
+const SITES: [Site; 9] = [
     Site {
         name: "dots",
         config: "
@@ -191,7 +191,49 @@ const SITES: [Site; 8] = [
             RewriteRule ^/error$ %1/private/secret.txt [UnsafePrefixStat]",
         urls: &["/page.txt", "/missing"],
     },
+    Site {
+        name: "hook",
+        config: "
+            <Directory {site}>
+                Require all granted
+            </Directory>
+            <Directory {site}/releases>
+                Require all denied
+            </Directory>
+            <Directory {link}/private>
+                Require all denied
+            </Directory>
+            Alias /hook/alias {link}
+            LuaHookMapToStorage {site}/hook.lua map_to_storage",
+        urls: &[
+            "/page.txt",
+            "/hook/release/page.txt",
+            "/hook/release/private/secret.txt",
+            "/hook/release/none.txt",
+            "/hook/link/page.txt",
+            "/hook/link/private/secret.txt",
+            "/hook/link/none.txt",
+            "/hook/beside/secret.txt",
+            "/hook/alias/page.txt",
+        ],
+    },
 ];
+
+/// What another module says at map_to_storage, when names have changed over.
+const HOOK: &str = r#"
+require "apache2"
+function map_to_storage(r)
+    local dir, file = r.uri:match("^/hook/(%w+)/(.+)$")
+    if dir == "release" then
+        r.filename = "{site}/releases/42/web/" .. file
+    elseif dir == "link" then
+        r.filename = "{link}/" .. file
+    elseif dir == "beside" then
+        r.filename = "{link}/../../releases/41/web/" .. file
+    end
+    return apache2.DECLINED
+end
+"#;
 
 /// A server to be, with the sites.
 fn prepare(mpm: Mpm, module: Option<Module>) -> (Builder, Vec<Releases>) {
@@ -199,7 +241,7 @@ fn prepare(mpm: Mpm, module: Option<Module>) -> (Builder, Vec<Releases>) {
     if let Some(module) = module {
         setup = setup.module(module);
     }
-    for module in ["alias", "proxy", "proxy_fcgi", "rewrite"] {
+    for module in ["alias", "lua", "proxy", "proxy_fcgi", "rewrite"] {
         setup = setup.load(module);
     }
     for refusal in ["[authz_core:error]", "[proxy", "[rewrite:error]", "RD06: "] {
@@ -219,6 +261,7 @@ fn prepare(mpm: Mpm, module: Option<Module>) -> (Builder, Vec<Releases>) {
             releases.create(release, &files);
         }
         releases.put("releases/41/web/secret.txt", "SECRET");
+        releases.put("hook.lua", &fill_in(HOOK, &releases));
         releases.deploy("42");
         let config = fill_in(site.config, &releases);
         setup = setup.config(&format!(
@@ -384,4 +427,34 @@ fn assert_values(response: &Response, name: &str, root: &str, expected: [&str; 2
         .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='));
     let expected = expected.map(|path| format!("{root}/{path}"));
     assert!(values.eq(&expected), "{expected:?}:\n{text}");
+}
+
+/// A request and what comes from it keep no more values in the release than that, or each part of a
+/// page would be compared with those of all parts before.
+#[test]
+fn few_values_name_the_release() {
+    const MOST: usize = 256;
+    const MORE: usize = 10;
+    let setup = Server::builder(Mpm::Event)
+        .module(Module::On)
+        .children(1)
+        .cgi()
+        .root_section("Options FollowSymLinks ExecCGI\nRequire all granted");
+    let site = Releases::at(setup.root().join("app"));
+    site.create("42", &[("env.cgi", ENV)]);
+    site.deploy("42");
+    let value = |n| format!("SetEnv VALUE_{n} {{root}}/app/current/{n}\n");
+    let values: String = (0..MOST + MORE).map(value).collect();
+    let server = setup
+        .config(&format!("DocumentRoot {{root}}/app/current\n{values}"))
+        .start();
+    let app = server.root().join("app").display().to_string();
+    let env = server.get("/env.cgi").text();
+    let count = |dir: &str| {
+        let is_named = |line: &&str| line.starts_with("VALUE_") && line.contains(dir);
+        env.lines().filter(is_named).count()
+    };
+    assert_eq!(count(&format!("={app}/releases/42/")), MOST, "{env}");
+    assert_eq!(count(&format!("={app}/current/")), MORE, "{env}");
+    server.stop();
 }
