@@ -12,7 +12,8 @@ use realdoc_core::table::LinkTable;
 use crate::httpd::{AtExit, Pool, Startup, is_first_start, log, runtime_path};
 
 /// Restores from the file, when httpd starts, what `table` is to remember of the links to the
-/// `roots`, and writes the file when httpd ends.
+/// `roots`, and writes the file when httpd ends. Other links, which a configuration before may have
+/// had, are forgotten.
 pub(crate) fn keep<'d>(
     startup: &Startup,
     at_exit: AtExit<'_>,
@@ -24,6 +25,7 @@ pub(crate) fn keep<'d>(
         return;
     };
     let links: BTreeSet<CString> = roots.flat_map(Docroot::prefixes).collect();
+    table.forget_others(links.iter().map(CString::as_c_str));
     if is_first_start() {
         let remembered = file::read(&path).unwrap_or_default();
         for (link, entries) in remembered.iter().filter(|(link, _)| links.contains(link)) {

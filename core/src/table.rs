@@ -3,6 +3,7 @@
 //! A taken-over process may write anything there. So nothing that is read from it is
 //! used as an index, a length or an error number before it was checked.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -11,7 +12,7 @@ use crate::Micros;
 use crate::chain::{Chain, SharedChain};
 use crate::counters::{Counters, Counts};
 use crate::fs::Fs;
-use crate::history::{Formers, SharedHistory};
+use crate::history::{Asker, Formers, SharedHistory};
 use crate::record::Entry;
 use crate::resolve::{Link, Mode};
 use crate::stamp::{SharedStamp, Stamp};
@@ -175,6 +176,13 @@ impl LinkTable {
         Formers::of(history, current, now)
     }
 
+    /// Who asks for files in [`former`](Self::former) releases of `link`; `None`: it has none.
+    #[must_use]
+    pub fn asker(self, link: &CStr, mode: &Mode) -> Option<&'static Asker> {
+        let history = SharedHistory::find(self.histories, key(link, mode))?;
+        Some(&history.asker)
+    }
+
     /// Whether anything is remembered of where links led before.
     #[must_use]
     pub fn has_histories(self) -> bool {
@@ -196,6 +204,15 @@ impl LinkTable {
         }
     }
 
+    /// Forgets what is remembered of others than `links`: of those that are not configured any
+    /// more, and in places that are said to be of no link at all.
+    pub fn forget_others<'l>(self, links: impl Iterator<Item = &'l CStr>) {
+        let keys: BTreeSet<u64> = links.map(|link| key(link, &Mode::Realpath)).collect();
+        for history in self.histories {
+            history.free_unless(|key| keys.contains(&key));
+        }
+    }
+
     /// Notes for [`former`](Self::former) that each of a docroot's `links` has been found to lead
     /// to its target. One step of a link is not remembered.
     pub(crate) fn note(self, links: &[Link], mode: &Mode, fs: &impl Fs, now: Micros) {
@@ -206,6 +223,15 @@ impl LinkTable {
             let key = key(&link.path, mode);
             if let Some(history) = SharedHistory::find_or_take(self.histories, key) {
                 history.note(fs, &links[..=n], now);
+            }
+        }
+    }
+
+    /// What [`note`](Self::note) leaves for when nobody waits for this thread.
+    pub(crate) fn recall(self, links: &[Link], mode: &Mode, fs: &impl Fs, clock: fn() -> Micros) {
+        for link in links {
+            if let Some(history) = SharedHistory::find(self.histories, key(&link.path, mode)) {
+                history.recall(fs, &link.path, clock);
             }
         }
     }

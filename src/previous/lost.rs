@@ -81,7 +81,11 @@ pub(crate) fn note<'r>(
     pin: &'r Pin<'r>,
     name: LinkedPath<'r>,
 ) {
-    if r.file_type() == FileType::Nothing {
+    // A file in the place of a directory.
+    let is_above = || r.path_info().is_some_and(|info| !info.is_empty());
+    let is_lost =
+        r.file_type() == FileType::Nothing || (r.file_type() == FileType::Regular && is_above());
+    if is_lost {
         if name.link.is_some() {
             note_lost(r, state, pin, name.path, false);
         }

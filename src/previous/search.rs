@@ -44,11 +44,9 @@ impl<'r> Search<'r> {
         let mut is_checked = !self.lost.is_rewritten;
         for (link, mode) in self.pin.links_over(self.lost.name.to_bytes()) {
             let now = realdoc_core::now();
-            let mut formers = self
-                .pin
-                .site
-                .table
-                .former(link.name, mode, link.target, now);
+            let table = self.pin.site.table;
+            let asker = table.asker(link.name, mode);
+            let mut formers = table.former(link.name, mode, link.target, now);
             let owned = Owned {
                 link,
                 owners: OnceCell::new(),
@@ -60,8 +58,12 @@ impl<'r> Search<'r> {
                 }
                 seen += 1;
                 let probes = &self.pin.site.probes;
-                let probed = probes.run(|| self.probe(&owned, &former));
-                if let Err(why) = probed.unwrap_or(Err("a former release does not answer")) {
+                let probe = || self.probe(&owned, &former);
+                let probed = probes.run(|| asker.and_then(|asker| asker.run(probe)));
+                if let Err(why) = probed
+                    .flatten()
+                    .unwrap_or(Err("a former release does not answer"))
+                {
                     self.log_refusal(former.target, why);
                     continue;
                 }
@@ -111,6 +113,11 @@ impl<'r> Search<'r> {
         let release = OsFs.inode(former.target).map_err(|_| "it is gone")?;
         if release.identity != former.identity {
             return Err("another directory has taken its place");
+        }
+        // Its time of modification may be that of a copy.
+        let born = OsFs.inode(path).map_err(|_| "it is gone")?.identity.born;
+        if born / 1_000 > former.left {
+            return Err("it was put there after the link had left that release");
         }
         let ask = || {
             let link_owner = OsFs.inode(link.name).ok()?.owner;

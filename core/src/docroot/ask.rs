@@ -120,6 +120,9 @@ impl Docroot {
                 if is_recovered {
                     log(Event::Recovered { resolved });
                 }
+                check
+                    .table
+                    .recall(found.links(), &self.mode, check.fs, check.clock);
                 Some(pin(&found))
             }
             Found::Failed {

@@ -73,8 +73,8 @@ impl Writing<'_> {
             }
             return;
         };
-        if entry.until < known.since {
-            // The link has led there again since.
+        if place.is_current() || entry.until < known.since {
+            // The link leads there, or has led there again since.
         } else if is_withdrawn {
             place.clear();
         } else if known.release.facts.identity == entry.identity {

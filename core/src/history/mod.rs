@@ -5,6 +5,7 @@
 //! now is in it too, with the identity that the directory has while it is current: so any process
 //! can note a flip, also one that has just begun.
 
+mod asker;
 mod entry;
 pub mod file;
 mod former;
@@ -15,6 +16,7 @@ mod shared;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+pub use asker::Asker;
 pub use entry::MAX_PATH;
 pub use former::{Former, Formers};
 pub use owners::Owners;

@@ -1,6 +1,6 @@
 //! Noting where a link leads.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use super::entry::{Facts, MAX_PATH, PathBuffer, Release, SharedEntry, can_be_remembered};
 use super::shared::{FORMER, SharedHistory};
@@ -15,10 +15,10 @@ impl SharedHistory {
         let Some(link) = links.last() else {
             return;
         };
-        let Ok(release) = fs.inode(&link.target) else {
+        let Ok(target) = fs.inode(&link.target) else {
             return;
         };
-        if self.says(link, &release) {
+        if self.says(link, &target) {
             return;
         }
         let symlinks = links.iter().map(|link| fs.inode(&link.path));
@@ -37,23 +37,41 @@ impl SharedHistory {
         if !can_be_remembered(&link.target) {
             return;
         }
-        let record = fs.record(&link.path, link_owner).unwrap_or_default();
-        let record = on_disk(fs, record);
         let release = Release {
             path: &link.target,
             facts: Facts {
-                identity: release.identity,
-                release_owner: release.owner,
+                identity: target.identity,
+                release_owner: target.owner,
                 link_owner,
             },
         };
         let Some(writing) = self.begin_to_write(now) else {
             return;
         };
-        writing.merge(&record, now);
-        // Last, since it is not left, whatever the record says.
+        if self.says(link, &target) {
+            // Another process has been faster.
+            return;
+        }
         let is_since = is_past(changed_at, now);
         writing.enter(release, if is_since { changed_at } else { now });
+        self.set_record_is_due();
+    }
+
+    /// After `link` has been found flipped: what `realdoc` has recorded of it. The releases that
+    /// are recorded may lie on a file system that does not answer, so nothing must wait for this.
+    pub(crate) fn recall(&self, fs: &impl Fs, link: &CStr, clock: fn() -> Micros) {
+        if !self.take_record_is_due() {
+            return;
+        }
+        let Ok(symlink) = fs.inode(link) else {
+            return;
+        };
+        let record = fs.record(link, symlink.owner).unwrap_or_default();
+        let record = on_disk(fs, record);
+        let now = clock();
+        if let Some(writing) = self.begin_to_write(now) {
+            writing.merge(&record, now);
+        }
     }
 
     /// Whether the history says already that `link` leads there, and nowhere else.

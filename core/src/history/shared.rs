@@ -1,9 +1,10 @@
 //! The history of a link in the memory that all processes share.
 
 use std::ffi::CStr;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release as Publish};
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
+use super::asker::Asker;
 use super::entry::{Found, MAX_PATH, PathBuffer, Release, SharedEntry};
 use crate::{Micros, SECOND};
 
@@ -26,6 +27,9 @@ pub struct SharedHistory {
     key: AtomicU64,
     /// When the process began that writes; 0: none does.
     writer: AtomicI64,
+    /// Not 0: the link has been found flipped, and the record beside it has not been read since.
+    record_is_due: AtomicU64,
+    pub(crate) asker: Asker,
     pub(super) entries: [SharedEntry; ENTRIES],
 }
 
@@ -36,6 +40,8 @@ impl SharedHistory {
         SharedHistory {
             key: AtomicU64::new(0),
             writer: AtomicI64::new(0),
+            record_is_due: AtomicU64::new(0),
+            asker: Asker::none(),
             entries: std::array::from_fn(|_| SharedEntry::none()),
         }
     }
@@ -53,6 +59,24 @@ impl SharedHistory {
                 Err(taken) => taken == key,
             }
         })
+    }
+
+    /// Frees the place unless it `is_kept`.
+    pub(crate) fn free_unless(&self, is_kept: impl FnOnce(u64) -> bool) {
+        let key = self.key.load(Acquire);
+        if key != 0 && !is_kept(key) {
+            self.entries.iter().for_each(SharedEntry::clear);
+            self.key.store(0, Publish);
+        }
+    }
+
+    pub(super) fn set_record_is_due(&self) {
+        self.record_is_due.store(1, Publish);
+    }
+
+    /// Whether it is due. One process gets the answer that it is.
+    pub(super) fn take_record_is_due(&self) -> bool {
+        self.record_is_due.load(Acquire) != 0 && self.record_is_due.swap(0, AcqRel) != 0
     }
 
     /// What a taken-over process may do.

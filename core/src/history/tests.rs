@@ -1,20 +1,23 @@
 //! Whatever is found in shared memory.
 
 use std::ffi::{CStr, CString};
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
 use std::thread;
 
 use proptest::prelude::*;
 
 use super::entry::{ENTRY_WORDS, Facts, MAX_PATH, PathBuffer, Release, SharedEntry};
 use super::shared::ENTRIES;
-use super::{FORMER, Formers, SharedHistory};
+use super::{Asker, FORMER, Formers, SharedHistory};
 use crate::SECOND;
 use crate::fs::{Errno, Fs, Inode, Stat};
 use crate::paths::is_canonical;
 use crate::record::Identity;
-use crate::resolve::Link;
+use crate::resolve::{Link, Mode};
+use crate::table::LinkTable;
 
 fn facts(n: u64) -> Facts {
     Facts {
@@ -223,6 +226,62 @@ fn a_reader_finds_what_is_there_while_others_write() {
             );
         }
     });
+}
+
+#[test]
+fn one_thread_at_a_time_asks_for_files() {
+    let asker = &Asker::none();
+    assert_eq!(asker.run(|| 42), Some(42));
+    let (end, ended) = mpsc::channel::<()>();
+    let (begin, begun) = mpsc::channel();
+    thread::scope(|scope| {
+        let hangs = scope.spawn(move || {
+            asker.run(|| {
+                begin.send(()).unwrap();
+                ended.recv().unwrap();
+            })
+        });
+        begun.recv().unwrap();
+        assert_eq!(asker.run(|| 42), None);
+        assert_eq!(asker.run(|| 42), None);
+        end.send(()).unwrap();
+        assert_eq!(hangs.join().unwrap(), Some(()));
+    });
+    assert_eq!(asker.run(|| 42), Some(42));
+}
+
+/// Whether others have waited for it or not; and so it is with garbage.
+#[test]
+fn one_that_was_killed_does_not_ask_any_more() {
+    let mut child = Command::new("true").spawn().expect("it is there");
+    let killed = u64::from(child.id()) << 32;
+    child.wait().expect("it has ended");
+    let asker = Asker::none();
+    for asks in [killed, u64::MAX, 1] {
+        for hangs in [0, asks] {
+            asker.scribble(asks, hangs);
+            assert_eq!(asker.run(|| 42), Some(42));
+        }
+    }
+}
+
+#[test]
+fn links_that_are_not_configured_any_more_have_no_place() {
+    let histories: &'static [SharedHistory] =
+        Vec::leak((0..2).map(|_| SharedHistory::free()).collect());
+    let table = LinkTable::private(8).with_histories(histories);
+    let now = 1_000 * SECOND;
+    let note = |link: &CStr| {
+        let [mut known] = self::link(c"/srv/a");
+        known.path = link.into();
+        table.note(&[known], &Mode::Realpath, &Fixed, now);
+        !table.remembered(link, now).is_empty()
+    };
+    assert!(note(c"/srv/1") && note(c"/srv/2") && !note(c"/srv/3"));
+    table.forget_others([c"/srv/2", c"/srv/3"].into_iter());
+    assert!(table.remembered(c"/srv/1", now).is_empty());
+    assert!(!table.remembered(c"/srv/2", now).is_empty());
+    assert!(note(c"/srv/3"));
 }
 
 #[test]

@@ -22,11 +22,16 @@ fn no_cache_keeps_a_miss(mpm: Mpm) {
     let files = [
         ("sorry.html", "sorry"),
         ("htaccess/.htaccess", "Redirect 410 /htaccess/"),
+        ("flat", "a file"),
     ];
     let (server, site) = Setup::new(mpm, config).put("43", &files).start();
     assert_eq!(caching(&server.get(LOST), 404), Some("no-store"));
     assert_eq!(
         caching(&server.get("/none/app-0000AAAA.js"), 404),
+        Some("no-store")
+    );
+    assert_eq!(
+        caching(&server.get("/flat/app-0000AAAA.js"), 404),
         Some("no-store")
     );
     let answer = server.get("/with-page/app-0000AAAA.js");
@@ -160,11 +165,17 @@ fn other_hosts_do_not_notice(mpm: Mpm) {
     server.stop();
 }
 
-each_mpm!(a_former_release_that_hangs_keeps_one_thread on event);
-/// What it may have is missing, and all else is answered.
+each_mpm!(a_former_release_that_hangs_keeps_one_thread);
+/// Of all processes. What it may have is missing, and all else is answered.
 fn a_former_release_that_hangs_keeps_one_thread(mpm: Mpm) {
     let setup = Setup::new(mpm, "RealdocPrevious On");
-    let (server, site) = setup.with(|setup| setup.children(1).threads(8)).start();
+    let (server, site) = setup
+        .with(|setup| {
+            setup
+                .children(if mpm.is_threaded() { 2 } else { 14 })
+                .threads(8)
+        })
+        .start();
     assert_served(&server.get(CHUNK));
     let mount = match HungMount::at(&site.release("42")) {
         Ok(mount) => mount,

@@ -236,6 +236,18 @@ fn only_the_very_file_that_was_there(mpm: Mpm) {
     handle.set_modified(modified).expect("it is ours");
     assert_served(&get());
 
+    // Another file of the same name, with the same times.
+    fs::rename(&file, &aside).expect("it is there");
+    fs::copy(&aside, &file).expect("nothing is there");
+    let copy = fs::File::options().write(true).open(&file);
+    copy.and_then(|copy| copy.set_modified(modified))
+        .expect("it is ours");
+    if fs::metadata(&file).and_then(|file| file.created()).is_ok() {
+        assert_refused(&get(), 404);
+    }
+    fs::rename(&aside, &file).expect("it is there");
+    assert_served(&get());
+
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
     if is_root() {
         // httpd serves as another user.

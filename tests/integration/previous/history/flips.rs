@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use testbed::{LIMIT, Mpm, wait_until};
+use testbed::{Background, HungMount, LIMIT, Mpm, wait_until};
 
 use super::{Home, RELEASES, assert_remembered, changed_at, chunk, previous, run};
 
@@ -52,6 +52,42 @@ fn flips_that_no_request_saw_are_in_the_record_of_a_deploy(mpm: Mpm) {
     assert!(home.record_deploy("43"));
     home.visit(&server, "43");
     assert_remembered(&server, &["44"]);
+    server.stop();
+}
+
+each_mpm!(a_recorded_release_that_hangs_keeps_one_request);
+/// The one that was the first to see the flip. All others are answered from the new release.
+fn a_recorded_release_that_hangs_keeps_one_request(mpm: Mpm) {
+    let home = Home::new(mpm);
+    if !home.record_deploy("43") {
+        return;
+    }
+    let children = if mpm.is_threaded() { 2 } else { 14 };
+    let server = home.setup().children(children).threads(8).start();
+    home.visit(&server, "43");
+    assert!(home.record_deploy("44"));
+    let mount = match HungMount::at(&home.site.release("42")) {
+        Ok(mount) => mount,
+        Err(error) => {
+            println!("SKIPPED: a hanging file system cannot be mounted: {error}");
+            return server.stop();
+        }
+    };
+    let endpoint = server.on(1);
+    let ask = || Background::run(move |_| endpoint.request("GET", "/index.html", &[]).text());
+    let clients = Vec::from_iter((0..12).map(|_| ask()));
+    let waiting = || {
+        let waits = |client: &&Background<String>| !client.is_finished();
+        clients.iter().filter(waits).count()
+    };
+    wait_until("one request waits", LIMIT, || waiting() == 1);
+    home.visit(&server, "44");
+    assert_eq!(waiting(), 1);
+    drop(mount);
+    for client in clients {
+        assert_eq!(client.finish(), "44");
+    }
+    assert_remembered(&server, &["43", "42"]);
     server.stop();
 }
 

@@ -130,7 +130,7 @@ fn garbage_in_the_memory_of_all_stops_nobody() {
     let server = home.setup().children(2).start();
     home.visit(&server, "42");
     for garbage in [0xff, b'/', b'A', 0] {
-        scribble(server.main_pid(), garbage);
+        scribble(server.main_pid(), garbage, false);
         previous(&server);
         // For a second it may look as if another process wrote.
         wait_until("the flip is noted", LIMIT, || {
@@ -144,9 +144,27 @@ fn garbage_in_the_memory_of_all_stops_nobody() {
     server.stop();
 }
 
-/// Overwrites the histories in the memory of a process, and thus of all, but not which link each is
-/// of.
-fn scribble(process: u32, garbage: u8) {
+/// If it also overwrites which link each place is of, nothing is remembered until httpd reads its
+/// configuration again.
+#[test]
+fn places_of_no_link_are_free_after_a_restart() {
+    let home = Home::new(Mpm::Event);
+    let server = home.start();
+    home.visit(&server, "42");
+    home.deploy(&server, "43");
+    scribble(server.main_pid(), 0xff, true);
+    home.deploy(&server, "44");
+    assert_remembered(&server, &[]);
+    server.graceful();
+    home.visit(&server, "44");
+    home.deploy(&server, "45");
+    assert_remembered(&server, &["44"]);
+    server.stop();
+}
+
+/// Overwrites the histories in the memory of a process, and thus of all, and `with_keys` also which
+/// link each is of.
+fn scribble(process: u32, garbage: u8, with_keys: bool) {
     const HISTORIES: u64 = 512;
 
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("it lives");
@@ -167,9 +185,10 @@ fn scribble(process: u32, garbage: u8) {
         .open(format!("/proc/{process}/mem"))
         .expect("whoever started httpd may");
     let len = (end - start) / HISTORIES;
-    let garbage = vec![garbage; len as usize - 8];
+    let left_out = if with_keys { 0 } else { 8 };
+    let garbage = vec![garbage; (len - left_out) as usize];
     for history in 0..HISTORIES {
-        let at = start + history * len + 8;
+        let at = start + history * len + left_out;
         memory.write_all_at(&garbage, at).expect("it is mapped");
     }
 }
