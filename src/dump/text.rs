@@ -108,7 +108,7 @@ impl Text<'_> {
         };
         self.line(
             3,
-            &format!("{refused}: Options does not allow to follow it"),
+            &format!("{refused}: Options does not allow it"),
         );
     }
 

@@ -227,7 +227,7 @@ fn options_that_do_not_allow_to_follow() {
             .find(|line| line.contains("Options"));
         line.map(str::to_owned)
     };
-    let refused = Some("      refused as without mod_realdoc: Options does not allow to follow it");
+    let refused = Some("      refused as without mod_realdoc: Options does not allow it");
     let names = ["followed", "refused", "granted", "owner"];
     assert_eq!(
         names.map(says),
@@ -235,7 +235,7 @@ fn options_that_do_not_allow_to_follow() {
     );
     // By the release's name alone nobody asks for what is above the link.
     let followed =
-        "      followed, and refused without mod_realdoc: Options does not allow to follow it";
+        "      followed, and refused without mod_realdoc: Options does not allow it";
     assert_eq!(says("target").as_deref(), Some(followed));
     // Only root can give a link away.
     if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
