@@ -106,10 +106,7 @@ impl Text<'_> {
             Permission::Refused => "refused as without mod_realdoc",
             Permission::FollowedOnlyHere => "followed, and refused without mod_realdoc",
         };
-        self.line(
-            3,
-            &format!("{refused}: Options does not allow it"),
-        );
+        self.line(3, &format!("{refused}: Options does not allow it"));
     }
 
     /// Whose sections apply, and those for which that makes a difference.

@@ -234,8 +234,7 @@ fn options_that_do_not_allow_to_follow() {
         [None, refused.map(String::from), None, None]
     );
     // By the release's name alone nobody asks for what is above the link.
-    let followed =
-        "      followed, and refused without mod_realdoc: Options does not allow it";
+    let followed = "      followed, and refused without mod_realdoc: Options does not allow it";
     assert_eq!(says("target").as_deref(), Some(followed));
     // Only root can give a link away.
     if fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0) {
