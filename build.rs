@@ -111,12 +111,12 @@ fn check_version(include_dir: &std::path::Path) {
 fn bind(flags: &[String]) {
     // What is not read, and differs between httpd's and APR's own builds.
     let opaque = "conn_rec|process_rec|apr_sockaddr_t|apr_bucket_brigade\
-        |ap_logconf|htaccess_result|ap_configfile_t|server_addr_rec";
+        |ap_logconf|ap_configfile_t|server_addr_rec";
     let bindings = bindgen::Builder::default()
         .header("include/wrapper.h")
         .clang_args(flags)
         .allowlist_type(
-            "request_rec|server_rec|core_(server|dir|request)_config|apr_table_entry_t|module|command_rec|cmd_parms",
+            "request_rec|htaccess_result|server_rec|core_(server|dir|request)_config|apr_table_entry_t|module|command_rec|cmd_parms",
         )
         .allowlist_function("apr_palloc|apr_pstrmemdup|apr_pool_cleanup_(register|null)")
         .allowlist_function(
@@ -147,7 +147,8 @@ fn bind(flags: &[String]) {
         )
         .allowlist_function("ap_hook_(test_config|pre_mpm|post_perdir_config|insert_error_filter|check_(access_ex|auth[nz]))")
         .allowlist_function("apr_optional_hook_add|ap_state_query|ap_exists_config_define")
-        .allowlist_function("ap_runtime_dir_relative|realdoc_log.*")
+        .allowlist_function("ap_runtime_dir_relative|realdoc_(log|end).*")
+        .allowlist_function("ap_(register_output_filter_protocol|get_output_filter_handle)")
         .allowlist_function("ap_escape_(logitem|html2)|ap_ht_time|ap_rwrite|ap_set_content_type")
         .allowlist_var("ap_conftree|ap_server_conf|ap_top_module|apr_hook_debug_current|ACCESS_CONF|AP_STATUS_SHORT")
         .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|M_GET|RSRC_CONF|APR_HOOK_.*|AP_SQ_.*")

@@ -3,6 +3,7 @@
 #define REALDOC_SHIM_H
 
 #include "httpd.h"
+#include "util_filter.h"
 
 /* A macro with a cast in it. */
 enum { REALDOC_APR_INCOMPLETE = APR_INCOMPLETE };
@@ -16,5 +17,8 @@ void realdoc_log_request(const char *file, int line, int level,
                          const request_rec *r, const char *message);
 void realdoc_log_server(const char *file, int line, int level,
                         const server_rec *s, const char *message);
+
+/* Ends the request with an error of httpd's in the place of what the filter `f` was given. */
+apr_status_t realdoc_end_with(ap_filter_t *f, apr_bucket_brigade *bb, int status);
 
 #endif

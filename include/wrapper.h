@@ -12,6 +12,7 @@
 #include "ap_regex.h"
 #include "ap_mmn.h"
 #include "util_cfgtree.h"
+#include "util_filter.h"
 #include "apr_fnmatch.h"
 #include "apr_file_info.h"
 #include "apr_optional_hooks.h"

@@ -135,10 +135,11 @@ fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
         hooks.check_authn(previous::show_main, Order::REALLY_FIRST);
         hooks.check_authz(previous::hide_main, Order::REALLY_FIRST);
         hooks.fixups(previous::show_main, Order::REALLY_FIRST);
+        hooks.guard_output_filter::<previous::NoIncludes>();
         // When the rules of the release have refused a request or led it elsewhere, and before a
         // page takes the place of what is missing.
         const RULES: &[&CStr] = &[c"mod_rewrite.c", c"mod_alias.c"];
-        const PAGES: &[&CStr] = &[c"mod_dir.c", c"mod_headers.c"];
+        const PAGES: &[&CStr] = &[c"mod_dir.c", c"mod_headers.c", c"mod_speling.c"];
         hooks.fixups(previous::serve, Order::LAST.after(RULES).before(PAGES));
         hooks.insert_error_filter(previous::forbid_caching);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use realdoc_core::docroot::{Docroot, Docroots, Policy, Probes};
+use realdoc_core::harmless::Actions;
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
 
@@ -33,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) probes: Probes,
     /// Whether `RealdocPreviousNames` stands there, too.
     pub(crate) has_previous_names: bool,
+    /// What scripts of mod_actions may answer, in any virtual host.
+    pub(crate) actions: Arc<Actions>,
     /// Whether there are rules of mod_rewrite outside of all sections.
     pub(crate) has_server_rules: bool,
     /// mod_rewrite, if it is loaded.

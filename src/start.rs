@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use realdoc_core::docroot::{Docroot, Docroots, Policy, Probes};
 use realdoc_core::file_tests::tests_file;
+use realdoc_core::harmless::Actions;
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
 
@@ -73,6 +74,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
     };
     let previous = anywhere(c"RealdocPrevious");
     let names = anywhere(c"RealdocPreviousNames");
+    let actions = Arc::new(actions(startup, main));
     let log_once = log_once(startup);
     let mut analyzer = Analyzer::new(pool);
     let mut report = StartReport::default();
@@ -114,6 +116,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                 has_previous: is_in(&previous) && !host.docroot.mode().is_readlink(),
                 has_previous_names: is_in(&names),
                 probes: Probes::none(),
+                actions: Arc::clone(&actions),
                 has_server_rules: is_in(&rules),
                 rewrite: OtherModule::find(c"mod_rewrite.c"),
                 roots: roots(host.docroot, host.further),
@@ -156,6 +159,19 @@ fn servers_with(
         .filter(|(_, nodes)| nodes.iter().any(&is_it))
         .map(|(server, _)| server.id())
         .collect()
+}
+
+/// The directives of mod_actions, wherever they stand.
+fn actions(startup: &Startup, main: Server<'_>) -> Actions {
+    let mut actions = Actions::default();
+    for (_, nodes) in server_texts(startup, main) {
+        for node in nodes {
+            node.visit(&mut |node| {
+                actions.add(node.name().to_bytes(), node.first_word().to_bytes());
+            });
+        }
+    }
+    actions
 }
 
 /// In Link mode a test during translation goes through the link: the pin, which is taken right

@@ -105,17 +105,17 @@ impl<'s, 'c> Finder<'s, 'c> {
             }
             inner = Some(Place::Directory(node.section_name(self.pool)));
         } else if node.name() == c"<Location" {
-            inner = Some(Place::Location(first_word(node)));
+            inner = Some(Place::Location(node.first_word()));
         } else if VIRTUAL_ROOTS.contains(&node.name()) {
-            self.virtual_roots.insert(server, first_word(node));
+            self.virtual_roots.insert(server, node.first_word());
         } else if node.name() == c"DAV" {
-            let value = first_word(node);
+            let value = node.first_word();
             let is_off = ["off", "none"].iter().any(|word| is_word(&value, word));
             if !is_off {
                 let dav = self.dav.entry(server).or_default();
                 dav.push((node, place.clone()));
             }
-        } else if node.name() == c"RealdocPrevious" && !is_word(&first_word(node), "off") {
+        } else if node.name() == c"RealdocPrevious" && !is_word(&node.first_word(), "off") {
             self.previous.entry(server).or_default().push(node);
         }
         for child in node.children() {
@@ -248,21 +248,6 @@ fn is_under_link(host: &HostAnalysis<'_>, link: &CStr, place: &Place) -> bool {
     let concerns_link =
         strip_dir(dir, link.to_bytes()).is_some() || strip_dir(link.to_bytes(), dir).is_some();
     concerns_link && !host.further.iter().any(|root| is_shared(root))
-}
-
-/// Of a container the `>` is cut off.
-fn first_word(node: Node<'_>) -> CString {
-    let args = node.args().to_bytes().trim_ascii();
-    let args = args.strip_suffix(b">").unwrap_or(args);
-    let word = args
-        .split(u8::is_ascii_whitespace)
-        .next()
-        .unwrap_or_default();
-    let word = word
-        .strip_prefix(b"\"")
-        .and_then(|word| word.strip_suffix(b"\""))
-        .unwrap_or(word);
-    CString::new(word).unwrap_or_default()
 }
 
 fn is_word(value: &CStr, word: &str) -> bool {

@@ -17,6 +17,7 @@
 //! - [`paths`]: paths as bytes.
 //! - [`patterns`]: what regexes and wildcards in section names are about.
 //! - [`auto`]: what `RealdocSections Auto` chooses.
+//! - [`harmless`]: what may run a file instead of sending it.
 //! - [`json`], [`shown`]: what a status page shows.
 //! - [`file_tests`]: directives that test files while a URL is translated.
 //! - [`log_once`]: log lines that the whole server writes once.
@@ -38,6 +39,7 @@ pub mod cursor;
 pub mod docroot;
 pub mod file_tests;
 pub mod fs;
+pub mod harmless;
 pub mod history;
 pub mod json;
 pub mod log_once;

@@ -41,6 +41,21 @@ impl<'c> Node<'c> {
         unsafe { CStr::from_ptr(self.0.args) }
     }
 
+    /// Its first argument. Of a container the `>` is cut off.
+    pub(crate) fn first_word(self) -> CString {
+        let args = self.args().to_bytes().trim_ascii();
+        let args = args.strip_suffix(b">").unwrap_or(args);
+        let word = args
+            .split(u8::is_ascii_whitespace)
+            .next()
+            .unwrap_or_default();
+        let word = word
+            .strip_prefix(b"\"")
+            .and_then(|word| word.strip_suffix(b"\""))
+            .unwrap_or(word);
+        CString::new(word).unwrap_or_default()
+    }
+
     /// The file and line that it stands in.
     pub(crate) fn place<'s>(self, _: &'s Startup) -> (&'s CStr, u32)
     where

@@ -77,7 +77,7 @@ impl<'c> DirConfig<'c> {
     }
 
     /// Core's configuration; null if none of core's directives is in it.
-    fn core(self) -> *const raw::core_dir_config {
+    pub(super) fn core(self) -> *const raw::core_dir_config {
         // SAFETY: core's slot of such a vector holds its configuration, or null.
         unsafe { *state::slot_of(&raw const raw::core_module, self.as_ptr()) }
             .cast_const()

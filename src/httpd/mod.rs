@@ -14,7 +14,9 @@ mod exit;
 #[cfg(feature = "test-hooks")]
 mod faults;
 mod file;
+mod filters;
 mod hooks;
+mod htaccess;
 mod log;
 mod module;
 mod names;
@@ -56,6 +58,7 @@ pub(crate) use conftree::{Node, has_directive, server_texts, sets_handler};
 pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, matches_pattern};
 pub(crate) use exit::AtExit;
 pub(crate) use file::{File, FileType};
+pub(crate) use filters::FilterGuard;
 pub(crate) use hooks::{Hooks, StatusFormat};
 pub(crate) use log::{Level, Log, c_file, log};
 pub(crate) use module::{Module, export_module};

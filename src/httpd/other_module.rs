@@ -23,6 +23,23 @@ impl OtherModule {
         linked(name).map(OtherModule)
     }
 
+    /// All of them.
+    pub(super) fn all() -> impl Iterator<Item = OtherModule> {
+        // SAFETY: httpd's list of modules, which changes only while one thread runs.
+        let first = unsafe { raw::ap_top_module };
+        let modules = std::iter::successors(NonNull::new(first), |module| {
+            // SAFETY: as above.
+            NonNull::new(unsafe { module.as_ref() }.next)
+        });
+        modules.map(|module| OtherModule(module.as_ptr()))
+    }
+
+    /// The name of its source file.
+    pub(super) fn name<'c>(self) -> &'c CStr {
+        // SAFETY: a loaded module has a name. httpd unloads it with the configuration.
+        unsafe { CStr::from_ptr((*self.0).name) }
+    }
+
     pub(super) fn as_ptr(self) -> *const raw::module {
         self.0
     }

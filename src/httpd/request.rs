@@ -133,13 +133,23 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).handler = DEFAULT_HANDLER.as_ptr() };
     }
 
-    /// Whether core is to send the file as it is, as far as is known.
-    pub(crate) fn has_default_handler(self) -> bool {
+    /// The content type that is known so far.
+    pub(crate) fn content_type(self) -> Option<&'r CStr> {
         // SAFETY: null, or a string that lives as long as the request.
-        let content_type = unsafe {
+        unsafe {
             let content_type = (*self.as_ptr()).content_type;
             (!content_type.is_null()).then(|| CStr::from_ptr(content_type))
-        };
+        }
+    }
+
+    /// Whether the URL has a query.
+    pub(crate) fn has_query(self) -> bool {
+        // SAFETY: the request is alive.
+        unsafe { !(*self.as_ptr()).args.is_null() }
+    }
+
+    /// Whether core is to send the file as it is, as far as is known.
+    pub(crate) fn has_default_handler(self) -> bool {
         let names_handler = |content_type: &[u8]| {
             let begins = |start: &&[u8]| {
                 let beginning = content_type.get(..start.len());
@@ -150,7 +160,10 @@ impl<'r> Request<'r> {
         match self.handler() {
             Some(handler) => handler == DEFAULT_HANDLER,
             // httpd takes the type for the handler (ap_invoke_handler).
-            None => !content_type.is_some_and(|text| names_handler(text.to_bytes())),
+            None => {
+                let content_type = self.content_type();
+                !content_type.is_some_and(|text| names_handler(text.to_bytes()))
+            }
         }
     }
 

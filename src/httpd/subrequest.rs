@@ -1,7 +1,6 @@
 //! Subrequests that are looked up to see what httpd would answer, and may take the place of their
 //! main request.
 
-use std::ffi::CStr;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::{NonNull, null_mut};
 
@@ -99,29 +98,5 @@ impl Drop for Subrequest<'_> {
     fn drop(&mut self) {
         // SAFETY: nothing that was borrowed from it is in use.
         unsafe { raw::ap_destroy_sub_req(self.raw.as_ptr()) }
-    }
-}
-
-impl<'r> Request<'r> {
-    /// Whether a filter of this name is to see the answer: one that has been added, or one of
-    /// `SetOutputFilter`.
-    pub(crate) fn has_output_filter(self, name: &CStr) -> bool {
-        let is_it = |text: &CStr| {
-            let mut names = text.to_bytes().split(|byte| *byte == b';');
-            names.any(|one| one.eq_ignore_ascii_case(name.to_bytes()))
-        };
-        let set = self.dir_config().output_filters();
-        // SAFETY: the filters are alive, and each has a record with a name.
-        let has_been_added = || unsafe {
-            let mut filter = (*self.as_ptr()).output_filters;
-            while !filter.is_null() {
-                if is_it(CStr::from_ptr((*(*filter).frec).name)) {
-                    return true;
-                }
-                filter = (*filter).next;
-            }
-            false
-        };
-        set.is_some_and(is_it) || has_been_added()
     }
 }

@@ -7,6 +7,7 @@
 //! the request becomes that one, as with `DirectoryIndex`.
 
 mod caching;
+mod code;
 mod lost;
 mod search;
 mod settings;
@@ -18,6 +19,7 @@ use crate::report;
 use crate::rewriting::is_redirect;
 use crate::state::RequestState;
 pub(crate) use caching::forbid_caching;
+pub(crate) use code::NoIncludes;
 use lost::cut_name;
 pub(crate) use lost::{complete_name, note};
 use search::{Search, Served};
@@ -130,14 +132,18 @@ pub(crate) fn show_main(r: Request<'_>) -> Answer {
     Answer::DECLINED
 }
 
-/// post_perdir_config: `SetEnvIf` and the like of a former release, which httpd reads for main
-/// requests alone. Its rules may ask for what they set.
+/// post_perdir_config, of a subrequest that shows what a release says: `SetEnvIf` and the like,
+/// which httpd reads for main requests alone. Rules may ask for what they set.
 pub(crate) fn prepare_trial(r: Request<'_>) -> Answer {
     let previous = RequestState::of(r).and_then(|state| state.previous());
-    let Some(previous) = previous.filter(|previous| previous.trial.get().is_some()) else {
+    let trial = previous.and_then(|previous| Some((previous, previous.trial.get()?)));
+    let Some((previous, trial)) = trial else {
         return Answer::DECLINED;
     };
     previous.show_main(r);
+    if matches!(trial, Trial::Former) && code::may_run(r, previous) {
+        return r.refuse();
+    }
     // A copy: a subrequest with the very configuration of its main request is not authorized again,
     // but this one is for another file.
     let pool = r.pool();

@@ -9,6 +9,7 @@ use realdoc_core::mapping::release_path;
 use realdoc_core::paths::strip_dir;
 use realdoc_core::previous::Window;
 
+use super::code::is_sent_as_it_is;
 use super::state::{Lost, PreviousState, Trial};
 use crate::httpd::{Answer, FileType, Request, Subrequest, log};
 use crate::link::Link;
@@ -142,7 +143,7 @@ impl<'r> Search<'r> {
         link: &'r Link<'r>,
         target: &'r CStr,
         link_owner: u32,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), &'r str> {
         let former = self
             .pin
             .with_former(self.r, self.lost.name, link, target, link_owner);
@@ -179,8 +180,13 @@ impl<'r> Search<'r> {
     }
 
     /// Whether what httpd has found is the very file, to be sent as it is.
-    fn accepts(&self, found: &Subrequest<'_>, pin: &Pin<'_>) -> Result<(), &'static str> {
+    fn accepts(&self, found: &Subrequest<'_>, pin: &Pin<'_>) -> Result<(), &'r str> {
         let r = found.request();
+        let previous = RequestState::of(r).and_then(|state| state.previous());
+        if let Some(module) = previous.and_then(|previous| previous.runs.get()) {
+            let words: [&[u8]; 3] = [b"a directive of ", module.to_bytes(), b" may run code"];
+            return Err(self.r.pool().concat(&words).to_str().unwrap_or_default());
+        }
         if r.status() != Answer::SUCCESS || r.is_proxied() {
             return Err("its rules refuse it");
         }
@@ -192,7 +198,7 @@ impl<'r> Search<'r> {
         {
             return Err("its rules lead elsewhere");
         }
-        if !r.has_default_handler() || r.has_output_filter(c"INCLUDES") {
+        if !is_sent_as_it_is(r, pin.site) {
             return Err("it would be run");
         }
         Ok(())

@@ -22,6 +22,8 @@ pub(crate) struct PreviousState<'r> {
     pub(super) has_handler: Cell<bool>,
     /// Whether all rules have let it pass that may refuse it or lead it elsewhere.
     pub(super) has_passed: Cell<bool>,
+    /// The module that may run code by an .htaccess file of the former release.
+    pub(super) runs: Cell<Option<&'r CStr>>,
     /// The pin that the request had before it was answered from a former release.
     pub(super) current_pin: Cell<Option<&'r Pin<'r>>>,
     /// Its main request, while that is hidden.
