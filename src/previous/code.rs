@@ -1,4 +1,4 @@
-//! No code of a former release runs.
+//! No code of a former release runs, and none is sent.
 
 use std::ffi::CStr;
 
