@@ -9,14 +9,14 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use realdoc_core::mapping::{Joined, url_of_link};
+use realdoc_core::mapping::{Joined, release_path, url_of_link};
 use realdoc_core::paths::strip_dir;
 
 use crate::httpd::{Answer, Context, Request};
 use crate::link::Link;
 use crate::module::Realdoc;
 use crate::pin::{Found, Pin, RulesPlace};
-use crate::state::{Replaced, RequestState, ShownFile};
+use crate::state::{Original, Replaced, RequestState, ShownFile};
 
 /// fixups, before mod_rewrite.
 pub(crate) fn show_names(r: Request<'_>) -> Answer {
@@ -25,16 +25,21 @@ pub(crate) fn show_names(r: Request<'_>) -> Answer {
             previous.note_handler(r);
             previous.hide_main(r);
         }
-        let found = r.dir_config().state::<Realdoc>().found;
-        if let Some((found, link)) = found.and_then(|found| Some((found, found.by?))) {
+        state.original.set(Some(Original {
+            filename: r.filename(),
+            handler: r.handler(),
+        }));
+        if let Some(found) = r.dir_config().state::<Realdoc>().found {
             let place = rules_place(r, pin, found);
             state.rules.set(place);
-            match place {
-                None => {}
-                Some(RulesPlace::Under(outer)) if outer.name == link.name => {
+            match (place, found.by) {
+                (None, _) => {}
+                // By its real name, which no rule can tell from that by httpd without us.
+                (Some(place), None) => show_roots_from(r, state, place, None),
+                (Some(RulesPlace::Under(outer)), Some(link)) if outer.name == link.name => {
                     hide_roots(r, state, link);
                 }
-                Some(place) => show_names_from(r, state, link, place),
+                (Some(place), Some(link)) => show_names_from(r, state, link, place),
             }
         }
     }
@@ -59,10 +64,19 @@ fn show_names_from<'r>(
     link: &Link<'r>,
     place: RulesPlace<'r>,
 ) {
-    let Some(file) = show_file_from(r, link, place) else {
-        return;
-    };
-    replace(r, state, Some(file));
+    if let Some(file) = show_file_from(r, link, place) {
+        show_roots_from(r, state, place, Some(file));
+    }
+}
+
+/// Names the roots as rules at `place` see them; `file` is already.
+fn show_roots_from<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    place: RulesPlace<'r>,
+    file: Option<ShownFile<'r>>,
+) {
+    replace(r, state, file);
     let seen = |root: &Cell<Option<&'r CStr>>| seen_from(r, place, root.get()?);
     let context = r.context();
     r.set_context(Context {
@@ -156,7 +170,7 @@ fn url_of<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) -> Opti
 
 /// fixups, after mod_rewrite: all names are again what they were.
 pub(crate) fn restore_names(r: Request<'_>) -> Answer {
-    if let Some((state, _)) = RequestState::with_pin(r) {
+    if let Some((state, pin)) = RequestState::with_pin(r) {
         if let Some(previous) = state.previous() {
             previous.show_main(r);
         }
@@ -171,9 +185,10 @@ pub(crate) fn restore_names(r: Request<'_>) -> Answer {
                 r.rename(file.name);
             }
         }
+        let original = state.original.take();
         // Above the links mod_rewrite had all names as by httpd without us.
         if is_redirect(r) && !matches!(rules, Some(RulesPlace::AboveLinks)) {
-            restore_url(r, state, rules);
+            restore_url(r, state, pin, rules, original);
         }
     }
     Answer::DECLINED
@@ -188,13 +203,28 @@ pub(crate) fn is_redirect(r: Request<'_>) -> bool {
 }
 
 /// Makes the URL where mod_rewrite could not, and has taken a path for it.
-fn restore_url<'r>(r: Request<'r>, state: &RequestState<'r>, rules: Option<RulesPlace<'r>>) {
+fn restore_url<'r>(
+    r: Request<'r>,
+    state: &RequestState<'r>,
+    pin: &Pin<'r>,
+    rules: Option<RulesPlace<'r>>,
+    original: Option<Original<'r>>,
+) {
     let Some(path) = r.filename().map(CStr::to_bytes) else {
         return;
     };
     let Some(path) = path.strip_prefix(REDIRECT) else {
         return;
     };
+    // mod_rewrite leaves alone what its rules make the file that it is already. A path by a link's
+    // name it has not known for that.
+    if let Some(original) = original.filter(|original| is_name_of(pin, path, original.filename)) {
+        if let Some(file) = original.filename {
+            r.rename(file);
+        }
+        r.set_handler(original.handler);
+        return;
+    }
     let behind = match rules {
         Some(RulesPlace::Under(link)) => url_behind(r, state, link, path),
         _ => None,
@@ -204,6 +234,12 @@ fn restore_url<'r>(r: Request<'r>, state: &RequestState<'r>, rules: Option<Rules
     } else if let Some(tail) = tail_in_document_root(state, path) {
         r.rename(r.pool().concat(&[REDIRECT, tail]));
     }
+}
+
+/// Whether `path`, by a link's name, is the file in the release.
+fn is_name_of(pin: &Pin<'_>, path: &[u8], file: Option<&CStr>) -> bool {
+    let file = file.map(CStr::to_bytes);
+    release_path(path, pin.links()).is_some_and(|(_, path)| file.is_some_and(|file| path.is(file)))
 }
 
 /// The URL, in pieces, of a path in what `link` leads to.

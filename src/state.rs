@@ -33,6 +33,8 @@ pub(crate) struct RequestState<'r> {
     pub(crate) tested: Cell<Option<&'r Tested<'r>>>,
     /// While mod_rewrite runs: where its rules are.
     pub(crate) rules: Cell<Option<RulesPlace<'r>>>,
+    /// While mod_rewrite runs: what it may replace.
+    pub(crate) original: Cell<Option<Original<'r>>>,
     /// While mod_rewrite runs: the names that it is not shown.
     pub(crate) replaced: Cell<Option<Replaced<'r>>>,
     /// The pinned link that was not to be followed.
@@ -59,6 +61,13 @@ pub(crate) struct Inherited<'r> {
     pub(crate) tries: Option<Trial<'r>>,
     /// Where the rules are for which mod_rewrite has made this request.
     pub(crate) rules: Option<RulesPlace<'r>>,
+}
+
+/// What a request is before mod_rewrite makes a redirect of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Original<'r> {
+    pub(crate) filename: Option<&'r CStr>,
+    pub(crate) handler: Option<&'r CStr>,
 }
 
 /// Names that others have been put in the place of.

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::fmt;
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, null};
 
 use super::answer::Answer;
 use super::dir_config::DirConfig;
@@ -124,6 +124,12 @@ impl<'r> Request<'r> {
             let handler = (*self.as_ptr()).handler;
             (!handler.is_null()).then(|| CStr::from_ptr(handler))
         }
+    }
+
+    /// Sets what [`handler`](Self::handler) gives.
+    pub(crate) fn set_handler(self, handler: Option<&'r CStr>) {
+        // SAFETY: the request is alive, and the string lives as long.
+        unsafe { (*self.as_ptr()).handler = handler.map_or(null(), CStr::as_ptr) };
     }
 
     /// Lets core send the file as it is. Else a type may name a handler, as that of `AddType

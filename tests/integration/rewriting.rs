@@ -23,7 +23,7 @@ use Place::{Htaccess, Section};
 
 const DIRECTORY: &str = "</Directory>";
 
-const ALL: [Rules; 15] = [
+const ALL: [Rules; 18] = [
     Rules {
         place: Section("<Directory {root}/app>", DIRECTORY),
         rules: "RewriteRule ^current/web/private/ - [F]",
@@ -99,6 +99,34 @@ const ALL: [Rules; 15] = [
         url: "/media/gone",
         status: 200,
     },
+    // What is rewritten to itself, by the link's name.
+    Rules {
+        place: Section("<Directory {root}/app/current/web>", DIRECTORY),
+        rules: "RewriteRule ^private/ {root}/app/current/web/private/part.txt",
+        url: "/private/part.txt",
+        status: 200,
+    },
+    // For a file by its real name.
+    Rules {
+        place: Section(
+            "Alias /real {root}/app/releases/42/web\n<Directory {root}/app/releases>",
+            DIRECTORY,
+        ),
+        rules: "RewriteCond %{IS_SUBREQ} =false\n\
+                RewriteCond %{LA-U:DOCUMENT_ROOT} /app/releases/\nRewriteRule . - [F]",
+        url: "/real/private/part.txt",
+        status: 200,
+    },
+    Rules {
+        place: Section(
+            "ErrorDocument 404 /real/private/part.txt\n\
+             Alias /real {root}/app/releases/42/web\n<Directory {root}/app/releases>",
+            DIRECTORY,
+        ),
+        rules: "RewriteCond %{DOCUMENT_ROOT} /app/releases/\nRewriteRule . - [F]",
+        url: "/nothing",
+        status: 404,
+    },
     // Behind that link.
     Rules {
         place: Htaccess("shared"),
@@ -135,11 +163,15 @@ fn rules_see_the_name_that_they_know(mpm: Mpm) {
             let mut setup = Server::builder(mpm)
                 .module(module)
                 .children(1)
-                .load("rewrite")
+                .load_all(&["alias", "rewrite"])
                 .root_section("Options FollowSymLinks\nAllowOverride All\nRequire all granted")
                 .config("DocumentRoot {root}/app/current/web");
             if module == Module::On {
-                setup = setup.config("RealdocLink {root}/app/current/web/media");
+                setup = setup
+                    .config("RealdocSections Link")
+                    // A section for releases alone.
+                    .allow("RD06: ")
+                    .config("RealdocLink {root}/app/current/web/media");
             }
             let site = Releases::at(setup.root().join("app"));
             site.create("42", &[("web/private/part.txt", "part")]);
@@ -159,7 +191,7 @@ fn rules_see_the_name_that_they_know(mpm: Mpm) {
             for _ in 0..2 {
                 let answer = server.get(url);
                 assert_eq!(answer.status, *status, "{module:?}, {url}:\n{rules}");
-                if *status == 200 {
+                if *status == 200 || *url == "/nothing" {
                     assert_eq!(answer.text(), "part", "{rules}");
                 }
             }
