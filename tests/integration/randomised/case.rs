@@ -245,8 +245,11 @@ impl Case {
     pub(super) fn by_one_name(&self, text: &str, top: &Path) -> String {
         let mut text = text.to_owned();
         for link in self.pinned() {
-            let name = top.join(&link).display().to_string();
-            text = text.replace(&name, &self.behind_links(&link, top));
+            let behind = self.behind_links(&link, top);
+            // Between two links the inner one has a name of its own.
+            for name in [top.join(&link), place(top, &link)] {
+                text = text.replace(&name.display().to_string(), &behind);
+            }
         }
         text
     }

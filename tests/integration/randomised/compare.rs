@@ -22,8 +22,9 @@ AuthUserFile {users}
 ";
 
 /// Whatever is loaded has a chance to differ.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 18] = [
     "access_compat",
+    "actions",
     "alias",
     "auth_basic",
     "authn_core",
@@ -39,6 +40,7 @@ const MODULES: [&str; 16] = [
     "proxy_fcgi",
     "reqtimeout",
     "rewrite",
+    "setenvif",
 ];
 
 /// What refused requests and odd configurations have logged. Of the module's errors only those are
@@ -83,7 +85,7 @@ impl Answer {
             match name.as_str() {
                 "date" => continue,
                 // Resolved by one step, a path may go by a third name.
-                "x-where" if case.use_readlink => continue,
+                "x-where" | "x-rule" if case.use_readlink => continue,
                 // In the order of a hash table that differs from one process to another.
                 "allow" => {
                     let mut methods: Vec<&str> = value.split(',').collect();

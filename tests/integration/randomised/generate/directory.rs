@@ -1,6 +1,7 @@
 //! What applies to a directory: sections and .htaccess files.
 
 use super::super::case::Part;
+use super::directory_rules::Place;
 use super::{DIRS, Draw, Site};
 
 /// What applies to a directory.
@@ -10,9 +11,21 @@ impl Draw {
             let main = self.random.chance(25);
             let path = self.section_path();
             let (open, close) = self.section_name(&path, main);
+            let is_literal = open.starts_with("<Directory \"{top}") && !open.contains('*');
+            let place = if is_literal && self.site.is_behind_link(&path) {
+                Place::Inside
+            } else {
+                Place::Above
+            };
             let mut lines = vec![self.mark()];
+            if self.mostly_rules && self.random.chance(85) {
+                let access = self
+                    .random
+                    .weighted(&[(4, "all granted"), (1, "valid-user")]);
+                lines.push(format!("AllowOverride All\nRequire {access}"));
+            }
             for _ in 0..self.random.within(1..4) {
-                lines.push(self.section_line());
+                lines.push(self.section_line(place));
             }
             if self.random.chance(5) {
                 lines.insert(0, "<IfModule alias_module>".into());
@@ -41,8 +54,9 @@ impl Draw {
             real_docroot,
             ..
         } = &self.site;
+        let often = if self.mostly_rules { 15 } else { 6 };
         let paths = [
-            (6, docroot.clone()),
+            (often, docroot.clone()),
             (6, format!("{docroot}/{dir}")),
             (4, link.clone()),
             (3, base.clone()),
@@ -131,10 +145,13 @@ impl Draw {
         format!("Header always append X-Sections {}", self.marks)
     }
 
-    fn section_line(&mut self) -> String {
-        match self.random.within(0..10) {
-            0 | 1 => self.overrides(),
-            2 => self.rewriting(),
+    fn section_line(&mut self, place: Place) -> String {
+        match self.random.within(0..20) {
+            0..=11 if self.mostly_rules => self.directory_rules(place),
+            0..=3 => self.overrides(),
+            4 | 5 => self.rewriting(),
+            6..=9 => self.directory_rules(place),
+            10 => self.file_condition(),
             _ => self.line(),
         }
     }
@@ -188,7 +205,7 @@ impl Draw {
             (1, "Options -Includes"),
             (2, "Options Indexes FollowSymLinks Includes"),
         ];
-        const OTHERS: [(usize, &str); 18] = [
+        const OTHERS: [(usize, &str); 20] = [
             (2, "ErrorDocument 401 /f.txt"),
             (2, "ErrorDocument 401 /priv/f.txt"),
             (2, "ErrorDocument 403 /f.txt"),
@@ -219,6 +236,14 @@ impl Draw {
                 "SetEnvIf Request_URI pub SEEN\nHeader always append X-Sections seen env=SEEN",
             ),
             (1, "Satisfy Any"),
+            (
+                1,
+                "AcceptPathInfo On\n<Files \"secret*\">\nForceType text/x-act\nAction text/x-act /f.txt\n</Files>",
+            ),
+            (
+                1,
+                "SetEnvIf Request_URI priv SEEN=1\n<RequireAll>\nRequire all granted\nRequire not env SEEN\n</RequireAll>",
+            ),
         ];
         let kinds: [(usize, &[(usize, &str)]); 3] = [(5, &ACCESS), (3, &OPTIONS), (3, &OTHERS)];
         let kind = self.random.weighted(&kinds);
@@ -252,13 +277,15 @@ impl Draw {
             real_docroot,
             ..
         } = &self.site;
+        let often = if self.mostly_rules { 12 } else { 4 };
         let mut dirs = vec![
             (1, String::new()),
             (2, real_base.clone()),
             (2, releases.clone()),
             (2, target.clone()),
-            (4, real_docroot.clone()),
-            (1, "outside".into()),
+            (often, real_docroot.clone()),
+            (2, "outside".into()),
+            (1, "far".into()),
             (1, "store".into()),
             (1, target.replace("/42", "/41")),
             (1, self.site.next()),
@@ -275,10 +302,17 @@ impl Draw {
                 lines.push(self.mark());
             }
             for _ in 0..self.random.within(1..3) {
-                lines.push(if self.random.chance(25) {
-                    self.rewriting()
+                let place = if self.site.is_above_links(&dir) {
+                    Place::Above
                 } else {
-                    self.line()
+                    Place::Inside
+                };
+                lines.push(match self.random.within(0..20) {
+                    0..=11 if self.mostly_rules => self.directory_rules(place),
+                    0..=2 => self.rewriting(),
+                    3..=6 => self.directory_rules(place),
+                    7 => self.file_condition(),
+                    _ => self.line(),
                 });
             }
             done.push(dir.clone());

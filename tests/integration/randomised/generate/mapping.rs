@@ -29,6 +29,7 @@ impl Draw {
                 (1, target.replace("/42", "/41")),
                 (1, "outside".into()),
                 (2, format!("{base}/shared")),
+                (1, format!("{base}/inner")),
                 (1, base.clone()),
             ];
             let mut path = self.random.weighted(&paths);
@@ -119,18 +120,33 @@ impl Draw {
             })
             .map(|link| format!("{}/{link}", self.site.docroot))
             .collect();
+        // Where a link leads back to the release, what a look-ahead names by its real path lies
+        // under two links (docs/limitations.md).
+        let looks_ahead = |line: &String| line.contains("-F");
+        let looks_ahead = self.parts.iter().any(|part| match part {
+            Part::Section { lines, .. } | Part::Htaccess { lines, .. } => {
+                lines.iter().any(looks_ahead)
+            }
+            _ => false,
+        });
         for link in links {
-            if self.random.chance(25) {
+            let leads_back = link.ends_with("/real") || link.ends_with("/back");
+            if !(looks_ahead && leads_back) && self.random.chance(35) {
+                if link.ends_with("/out") && self.random.chance(70) {
+                    self.parts.push(Part::Link(format!("{link}/deep")));
+                }
                 self.parts.push(Part::Link(link));
             }
         }
-        let beside = format!("{}/shared", self.site.base);
-        if self.parts.iter().any(|part| match part {
-            Part::Mapping { path, .. } => *path == beside,
-            _ => false,
-        }) && self.random.chance(70)
-        {
-            self.parts.push(Part::Link(beside));
+        for name in ["shared", "inner"] {
+            let beside = format!("{}/{name}", self.site.base);
+            let is_mapped = |part: &Part| match part {
+                Part::Mapping { path, .. } => *path == beside || *path == self.site.base,
+                _ => false,
+            };
+            if self.parts.iter().any(is_mapped) && self.random.chance(70) {
+                self.parts.push(Part::Link(beside));
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //! what they are made of should have a say in it.
 
 mod directory;
+mod directory_rules;
 mod mapping;
 mod requests;
 mod rules;
@@ -22,6 +23,9 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
     let mut draw = Draw {
         random,
         site,
+        sections,
+        inherits: seed % 5 == 4,
+        mostly_rules: seed % 2 == 1,
         marks: 0,
         parts: Vec::new(),
     };
@@ -31,7 +35,9 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
     draw.htaccess_files();
     let prefixes = draw.mappings(sections);
     draw.directives();
-    let rule_urls = draw.rules(sections);
+    draw.directory_rules_shown();
+    let mut rule_urls = draw.rules(sections);
+    rule_urls.extend(draw.directory_rule_urls(&prefixes));
     draw.flip();
     let requests = draw.requests(&prefixes, rule_urls);
     // By the real path files have other names then.
@@ -134,6 +140,18 @@ impl Site {
         }
     }
 
+    /// Whether `path`, by a configured name, is that of a link or leads through it.
+    fn is_behind_link(&self, path: &str) -> bool {
+        self.links
+            .iter()
+            .any(|(link, _)| std::path::Path::new(path).starts_with(link))
+    }
+
+    /// Whether the directory `path`, by its real name, lies above all links.
+    fn is_above_links(&self, path: &str) -> bool {
+        path.is_empty() || path == self.real_base && self.real_base == self.base
+    }
+
     /// The release that a flip leads to.
     fn next(&self) -> String {
         self.target.replace("/42", "/43")
@@ -143,6 +161,11 @@ impl Site {
 struct Draw {
     random: Random,
     site: Site,
+    sections: Sections,
+    /// Rules for directories may inherit others.
+    inherits: bool,
+    /// Sections and .htaccess files allow most and hold rules.
+    mostly_rules: bool,
     /// How many sections and .htaccess files there are, each with a number that answers show.
     marks: usize,
     parts: Vec<Part>,

@@ -52,6 +52,19 @@ impl Draw {
             ("old", format!("{{top}}/{other}")),
             ("gone", "nowhere".into()),
         ];
+        // Behind a link another one.
+        self.directory("far", "");
+        self.directory("far", "priv");
+        self.parts.push(Part::Symlink {
+            path: "outside/deep".into(),
+            to: "{top}/far".into(),
+        });
+        // Beside the link one that leads into the release, or through the link.
+        let inner = self.random.pick(&[&self.site.docroot, &docroot]).clone();
+        self.parts.push(Part::Symlink {
+            path: format!("{}/inner", self.site.real_base),
+            to: format!("{{top}}/{inner}/pub"),
+        });
         for (name, to) in links {
             if self.random.chance(25) {
                 let path = format!("{docroot}/{name}");
