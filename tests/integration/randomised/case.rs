@@ -244,8 +244,13 @@ impl Case {
     /// A text of an answer with all names of a pinned directory replaced by one.
     pub(super) fn by_one_name(&self, text: &str, top: &Path) -> String {
         let mut text = text.to_owned();
-        for link in self.pinned() {
-            let behind = self.behind_links(&link, top);
+        let mut links = self.pinned();
+        if self.use_readlink {
+            // Resolved by one step, a path may lead through others.
+            links.extend(self.links.iter().map(|(link, _)| link.clone()));
+        }
+        for link in links {
+            let behind = real(&top.join(&link)).display().to_string();
             // Between two links the inner one has a name of its own.
             for name in [top.join(&link), place(top, &link)] {
                 text = text.replace(&name.display().to_string(), &behind);
