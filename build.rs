@@ -151,7 +151,7 @@ fn bind(flags: &[String]) {
         .allowlist_function("ap_(register_output_filter_protocol|get_output_filter_handle)")
         .allowlist_function("ap_escape_(logitem|html2)|ap_ht_time|ap_rwrite|ap_set_content_type")
         .allowlist_var("ap_conftree|ap_server_conf|ap_top_module|apr_hook_debug_current|ACCESS_CONF|AP_STATUS_SHORT")
-        .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|M_GET|RSRC_CONF|APR_HOOK_.*|AP_SQ_.*")
+        .allowlist_var("core_module|MODULE_MAGIC_.*|OK|DECLINED|M_(GET|OPTIONS|TRACE)|RSRC_CONF|APR_HOOK_.*|AP_SQ_.*")
         .allowlist_var(
             "OPT_.*|OR_.*|AP_REG_EXTENDED|APR_FINFO_.*|APR_FNM_PATHNAME|APR_FILEPATH_.*|HTTP_.*|PROXYREQ_.*",
         )

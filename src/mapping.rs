@@ -40,7 +40,7 @@ fn answer(done: Result<(), NoAnswer>) -> Answer {
 
 fn begin_initial(r: Request<'_>) -> Result<(), NoAnswer> {
     match site_of(r.server()) {
-        Some(site) if !site.by_link => {
+        Some(site) if !site.by_link && !r.is_for_no_file() => {
             let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
             pin_document_root(r, RequestState::or_new(r), pin)
         }
@@ -135,9 +135,13 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
         return Ok(());
     };
     state.name.set(None);
-    state.roots.find(r, pin)?;
     // Other names are those of proxied requests.
-    let Some(filename) = r.filename().filter(|name| is_absolute(name)) else {
+    let filename = r.filename().filter(|name| is_absolute(name));
+    if filename.is_some() && r.is_for_no_file() {
+        return Ok(());
+    }
+    state.roots.find(r, pin)?;
+    let Some(filename) = filename else {
         return Ok(());
     };
     // httpd does not serve what it cannot canonicalize either.

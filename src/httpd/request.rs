@@ -179,6 +179,19 @@ impl<'r> Request<'r> {
         unsafe { (*self.as_ptr()).method_number == raw::M_GET as c_int }
     }
 
+    /// Whether it is `OPTIONS *` or `TRACE`, which httpd answers at map_to_storage, without a file.
+    pub(crate) fn is_for_no_file(self) -> bool {
+        // SAFETY: the request is alive; null, or a string that lives as long.
+        unsafe {
+            let r = self.as_ptr();
+            match (*r).method_number as u32 {
+                raw::M_TRACE => true,
+                raw::M_OPTIONS => !(*r).uri.is_null() && CStr::from_ptr((*r).uri) == c"*",
+                _ => false,
+            }
+        }
+    }
+
     /// The answer's status, as far as it is known.
     pub(crate) fn status(self) -> Answer {
         // SAFETY: the request is alive.

@@ -59,6 +59,10 @@ fn others_answer(server: &Server, paths: &[(&str, &str)]) {
     for &(path, text) in paths {
         assert_eq!(ask(server, "alice", path), ok(text), "{path}");
     }
+    for (method, path) in [("OPTIONS", "*"), ("TRACE", "/page.txt")] {
+        let response = server.on(1).request(method, path, &[("Host", "alice")]);
+        assert_eq!(response.status, 200, "{method}");
+    }
     assert_eq!(ask(server, "bob", "/page.txt"), ok("42"));
     assert_eq!(ask(server, "bob", "/server-status?auto").0, 200);
     assert_eq!(ask(server, "bob", "/none").0, 404);
