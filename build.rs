@@ -130,7 +130,7 @@ fn bind(flags: &[String]) {
         .allowlist_function(
             "ap_run_dirwalk_stat|ap_(directory|file)_walk|ap_make_full_path|ap_get_request_note",
         )
-        .allowlist_function("apr_table_(elts|copy|clear|make)|ap_pregcomp|ap_run_(header_parser|translate_name)")
+        .allowlist_function("apr_table_(elts|copy|clear|make|make|addn)|ap_pregcomp|ap_run_(header_parser|translate_name)")
         .allowlist_function(
             "ap_sub_req_method_uri|ap_destroy_sub_req|ap_internal_fast_redirect",
         )

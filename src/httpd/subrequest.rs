@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::raw;
 use super::request::Request;
 use super::state::Loaded;
-use super::tables::Env;
+use super::tables::{self, Env};
 
 /// A subrequest that has been looked up, and not run.
 pub(crate) struct Subrequest<'r> {
@@ -88,7 +88,13 @@ impl<'r> Subrequest<'r> {
         // SAFETY: both requests are alive. The subrequest is not destroyed, so that its pool, a
         // part of the main request's, lives as long as that, and with it what is kept there.
         unsafe {
-            raw::ap_internal_fast_redirect(this.raw.as_ptr(), this.main.as_ptr());
+            let (raw, main) = (this.raw.as_ptr(), this.main.as_ptr());
+            // httpd gives the main request the headers of both. Rules that both have met, as those
+            // of the virtual host that set a cookie, have set theirs twice.
+            (*raw).headers_out = tables::without((*raw).headers_out, (*main).headers_out, main);
+            let errors = (*main).err_headers_out;
+            (*raw).err_headers_out = tables::without((*raw).err_headers_out, errors, main);
+            raw::ap_internal_fast_redirect(raw, main);
             Request::<'r>::from_raw(this.raw).state::<M>()
         }
     }

@@ -1,6 +1,6 @@
 //! A request's notes, and its variables for scripts.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
 use std::slice;
 
@@ -141,5 +141,58 @@ impl<'r> Request<'r> {
                 n += 1;
             }
         }
+    }
+}
+
+/// The entries of `table` that `other` does not have with the very same value.
+///
+/// # Safety
+/// Both are tables, and lie in pools that live as long as `r`, a request that is alive.
+pub(super) unsafe fn without(
+    table: *mut raw::apr_table_t,
+    other: *const raw::apr_table_t,
+    r: *mut raw::request_rec,
+) -> *mut raw::apr_table_t {
+    // SAFETY: as the caller promises. A table's entries have a name each.
+    unsafe {
+        let own = entries(table);
+        let is_in_other = |entry: &raw::apr_table_entry_t| {
+            entries(other).iter().any(|other| is_same(entry, other))
+        };
+        if !own.iter().any(is_in_other) {
+            return table;
+        }
+        let kept = raw::apr_table_make((*r).pool, own.len() as c_int);
+        for entry in own.iter().filter(|entry| !is_in_other(entry)) {
+            raw::apr_table_addn(kept, entry.key, entry.val);
+        }
+        kept
+    }
+}
+
+/// # Safety
+/// The table is alive and does not change for `'t`.
+unsafe fn entries<'t>(table: *const raw::apr_table_t) -> &'t [raw::apr_table_entry_t] {
+    // SAFETY: as the caller promises; a table is an array of such entries (apr_tables.h,
+    // apr_table_elts).
+    unsafe {
+        let list = raw::apr_table_elts(table);
+        if (*list).nelts == 0 {
+            return &[];
+        }
+        slice::from_raw_parts((*list).elts.cast(), (*list).nelts as usize)
+    }
+}
+
+/// # Safety
+/// Both are entries of a table.
+unsafe fn is_same(one: &raw::apr_table_entry_t, other: &raw::apr_table_entry_t) -> bool {
+    // SAFETY: an entry has a name; its value is null or a string.
+    unsafe {
+        let name = |entry: &raw::apr_table_entry_t| CStr::from_ptr(entry.key).to_bytes();
+        let value = |entry: &raw::apr_table_entry_t| {
+            (!entry.val.is_null()).then(|| CStr::from_ptr(entry.val))
+        };
+        name(one).eq_ignore_ascii_case(name(other)) && value(one) == value(other)
     }
 }

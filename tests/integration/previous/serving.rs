@@ -1,7 +1,8 @@
 //! A page keeps its files over deploys.
 
+use std::fs::File;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use testbed::{Mpm, Releases};
 
@@ -131,6 +132,85 @@ fn an_answer_is_as_of_any_file(mpm: Mpm) {
         6,
         "{log}"
     );
+}
+
+each_mpm!(an_answer_is_as_before_the_deploy);
+/// Status, headers and body, whatever is asked and whatever rules of both releases add.
+fn an_answer_is_as_before_the_deploy(mpm: Mpm) {
+    const CONFIG: &str = "RealdocPrevious On\n\
+        RewriteEngine On\n\
+        RewriteRule ^/assets/ - [CO=server:yes:localhost,E=SEEN:yes]\n\
+        AddOutputFilterByType DEFLATE application/javascript\n\
+        SetEnvIf Host . HOST=yes\n\
+        Header add X-Added one\n\
+        Header always add X-Always %{SEEN}e\n\
+        <Files \"*.js\">\nHeader add X-Host %{HOST}e\n</Files>\n\
+        ErrorDocument 412 changed";
+    const RULES: &str = "RewriteEngine On\n\
+        RewriteRule ^assets/ - [CO=release:yes:localhost,E=RULE:yes]\n\
+        Header add X-Rule %{RULE}e\nAddCharset utf-8 .js\nAddLanguage de .js";
+    const OLD: &str = "Mon, 06 Feb 2006 00:00:00 GMT";
+    let setup = Setup::new(mpm, CONFIG)
+        .put("42", &[(".htaccess", RULES)])
+        .put("43", &[(".htaccess", RULES)])
+        .with(|setup| setup.load_all(&["filter", "deflate"]));
+    let Setup { builder, site } = setup;
+    // The tag of a file that was just made is a weak one.
+    let file = site.release("42").join("web").join(&CHUNK[1..]);
+    let file = File::options().write(true).open(file).expect("it was made");
+    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    file.set_modified(an_hour_ago).expect("it is ours");
+    site.deploy("42");
+    let server = builder.start();
+    see(&server, "42");
+    let first = server.get(CHUNK);
+    let tag = first.header("etag").expect("a file has one");
+    let time = first.header("last-modified").expect("a file has one");
+    let tag_of_gzip = format!("{}-gzip\"", tag.trim_end_matches('"'));
+    let gzip = ("Accept-Encoding", "gzip");
+    let requests: [&[(&str, &str)]; 18] = [
+        &[],
+        &[gzip],
+        &[gzip, ("If-None-Match", &tag_of_gzip)],
+        &[gzip, ("Range", "bytes=6-7")],
+        &[("Range", "bytes=6-7")],
+        &[("Range", "bytes=-3")],
+        &[("Range", "bytes=4000-")],
+        &[("Range", "nonsense")],
+        &[("If-Range", tag), ("Range", "bytes=6-7")],
+        &[("If-Range", "\"other\""), ("Range", "bytes=6-7")],
+        &[("If-None-Match", tag)],
+        &[("If-None-Match", "*")],
+        &[("If-None-Match", "\"other\"")],
+        &[("If-Modified-Since", time)],
+        &[("If-Modified-Since", OLD)],
+        &[("If-Match", tag)],
+        &[("If-Match", "\"other\"")],
+        &[("If-Unmodified-Since", OLD)],
+    ];
+    let answers = || {
+        let urls = [CHUNK.to_owned(), format!("{CHUNK}?v=1")];
+        let asked = urls.iter().flat_map(|url| {
+            let methods = ["GET", "HEAD"].into_iter();
+            methods.flat_map(move |method| requests.map(|headers| (url, method, headers)))
+        });
+        let answers = asked.map(|(url, method, headers)| {
+            let mut answer = server.request(method, url, headers);
+            answer.headers.remove("date");
+            let mut lines: Vec<_> = answer.headers.iter().collect();
+            lines.sort_by_key(|(name, _)| name.as_str());
+            let text = format!("{} {lines:?} {:?}", answer.status, answer.body);
+            (format!("{method} {url} {headers:?}"), text)
+        });
+        answers.collect::<Vec<_>>()
+    };
+    let before = answers();
+    site.deploy("43");
+    see(&server, "43");
+    for (before, after) in before.iter().zip(answers()) {
+        assert_eq!(*before, after);
+    }
+    server.stop();
 }
 
 each_mpm!(scripts_know_their_release);
