@@ -71,6 +71,7 @@ fn begin_subrequest(r: Request<'_>) -> Answer {
             r.set_filename(name);
             return Answer::OK;
         }
+        r.accept_any_form();
         previous.hide_main(r);
     }
     begun

@@ -70,7 +70,7 @@ pub(crate) use pool::Pool;
 pub(crate) use pool_list::{PoolList, Shorten};
 pub(crate) use rebased::RebasedSections;
 pub(crate) use regex::Regex;
-pub(crate) use request::Request;
+pub(crate) use request::{Request, names_handler};
 pub(crate) use server::{Server, ServerId};
 pub(crate) use shared::retained_slice;
 pub(crate) use startup::{Startup, is_defined, is_first_start, is_preflight, runtime_path};

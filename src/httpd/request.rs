@@ -33,6 +33,16 @@ pub(crate) struct Request<'r> {
     life: PhantomData<fn(&'r ()) -> &'r ()>,
 }
 
+/// Whether httpd takes a file of this type for one that a handler is to answer for.
+pub(crate) fn names_handler(content_type: &CStr) -> bool {
+    let content_type = content_type.to_bytes();
+    let begins = |start: &&[u8]| {
+        let beginning = content_type.get(..start.len());
+        beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
+    };
+    !content_type.contains(&b'/') || HANDLER_TYPES.iter().any(begins)
+}
+
 impl<'r> Request<'r> {
     /// # Safety
     /// `raw` is a request that httpd has set up as far as its create_request hook
@@ -156,20 +166,10 @@ impl<'r> Request<'r> {
 
     /// Whether core is to send the file as it is, as far as is known.
     pub(crate) fn has_default_handler(self) -> bool {
-        let names_handler = |content_type: &[u8]| {
-            let begins = |start: &&[u8]| {
-                let beginning = content_type.get(..start.len());
-                beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
-            };
-            !content_type.contains(&b'/') || HANDLER_TYPES.iter().any(begins)
-        };
         match self.handler() {
             Some(handler) => handler == DEFAULT_HANDLER,
             // httpd takes the type for the handler (ap_invoke_handler).
-            None => {
-                let content_type = self.content_type();
-                !content_type.is_some_and(|text| names_handler(text.to_bytes()))
-            }
+            None => !self.content_type().is_some_and(names_handler),
         }
     }
 

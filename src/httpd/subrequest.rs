@@ -67,6 +67,15 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// Lets a subrequest accept its file in whatever form that is. Rules that choose a compressed
+    /// one then choose the file itself. (A client may do the same.)
+    pub(crate) fn accept_any_form(self) {
+        for name in [c"Accept", c"Accept-Encoding"] {
+            // SAFETY: the request is alive; a subrequest has a table of its own.
+            unsafe { raw::apr_table_unset((*self.as_ptr()).headers_in, name.as_ptr()) };
+        }
+    }
+
     /// It is a subrequest of `main` again.
     pub(crate) fn show_main(self, main: HiddenMain<'r>) {
         // SAFETY: both are alive, and `main` lives as long as the other.

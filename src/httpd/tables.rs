@@ -68,10 +68,13 @@ impl<'r> Request<'r> {
         Env { raw, life }
     }
 
-    /// Whether there is a note of this name.
-    pub(crate) fn has_note(self, name: &CStr) -> bool {
-        // SAFETY: the table is the request's.
-        unsafe { !raw::apr_table_get((*self.as_ptr()).notes, name.as_ptr()).is_null() }
+    /// The note of this name.
+    pub(crate) fn note(self, name: &CStr) -> Option<&'r CStr> {
+        // SAFETY: the table is the request's; null, or a string that lives as long.
+        unsafe {
+            let note = raw::apr_table_get((*self.as_ptr()).notes, name.as_ptr());
+            (!note.is_null()).then(|| CStr::from_ptr(note))
+        }
     }
 
     /// Sets a header of the answer, whatever that will be, unless it is set.

@@ -102,7 +102,7 @@ fn note_rewritten<'r>(
     name: LinkedPath<'r>,
 ) {
     let path = r.sent_path();
-    if name.path.to_bytes().ends_with(path) || !r.has_note(c"mod_rewrite_rewritten") {
+    if name.path.to_bytes().ends_with(path) || r.note(c"mod_rewrite_rewritten").is_none() {
         return;
     }
     // Most URLs that are rewritten are pages.

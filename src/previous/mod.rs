@@ -13,7 +13,9 @@ mod search;
 mod settings;
 mod state;
 
-use crate::httpd::{Answer, DirConfig, FileType, Request};
+use std::ffi::CStr;
+
+use crate::httpd::{Answer, DirConfig, FileType, Request, names_handler};
 use crate::pin::Pin;
 use crate::report;
 use crate::rewriting::is_redirect;
@@ -25,6 +27,12 @@ pub(crate) use lost::{complete_name, note};
 use search::{Search, Served};
 pub(crate) use settings::Settings;
 pub(crate) use state::{Lost, PreviousState, Trial};
+
+/// The notes in which mod_rewrite keeps what its flags `H` and `T` say, until its last hook of
+/// fixups sets it. That comes after ours: of a module's hooks only the first can be named as one to
+/// follow.
+const FORCED_HANDLER: &CStr = c"rewrite-forced-handler";
+const FORCED_TYPE: &CStr = c"rewrite-forced-mimetype";
 
 /// fixups, after those by which a release may refuse a request or lead it elsewhere.
 pub(crate) fn serve(r: Request<'_>) -> Answer {
@@ -60,7 +68,12 @@ fn serve_lost<'r>(
 /// Whether core would send the file if it were there. What is not there may have been led to a
 /// page.
 fn may_be_file<'r>(r: Request<'r>, previous: &PreviousState<'r>) -> bool {
-    !r.is_proxied() && !previous.has_handler.get() && (is_redirect(r) || r.has_default_handler())
+    let is_forced =
+        || r.note(FORCED_HANDLER).is_some() || r.note(FORCED_TYPE).is_some_and(names_handler);
+    !r.is_proxied()
+        && !previous.has_handler.get()
+        && (is_redirect(r) || r.has_default_handler())
+        && !is_forced()
 }
 
 /// Answers the request from a former release, if one has the file.
@@ -89,7 +102,8 @@ fn find<'r>(
         lost,
         window,
     };
-    if let Some(served) = lost.is_whole.then(|| search.serve()).flatten() {
+    let is_named = lost.is_whole && settings.is_for_file(lost.name);
+    if let Some(served) = is_named.then(|| search.serve()).flatten() {
         note_served(r, pin, lost, &served);
         return Answer::DECLINED;
     }
@@ -105,6 +119,8 @@ fn find<'r>(
 /// Notes, logs and counts that the request is answered from a former release.
 fn note_served<'r>(r: Request<'r>, pin: &Pin<'r>, lost: Lost<'r>, served: &Served<'r>) {
     r.set_note(c"realdoc-previous", Some(served.target));
+    // The file's type is what its own release's rules say.
+    r.set_note(FORCED_TYPE, None);
     count(pin, lost, true);
     report::log_served(r, pin.site, served.target, served.left);
 }

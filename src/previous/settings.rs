@@ -61,6 +61,15 @@ impl<'c> Settings<'c> {
         }
     }
 
+    /// Whether the file of such a URL is one of those that are meant. Rules may have taken the
+    /// hash, or whatever the client puts in its place, off the URL.
+    pub(super) fn is_for_file(self, name: &CStr) -> bool {
+        match self.names {
+            None | Some(Names::Hashed) => is_hashed(name.to_bytes()),
+            Some(Names::Regex(_)) => true,
+        }
+    }
+
     /// Sets `RealdocPrevious`.
     ///
     /// # Errors

@@ -111,6 +111,29 @@ fn names_without_a_hash_are_gone_at_once(mpm: Mpm) {
     server.stop();
 }
 
+each_mpm!(a_hash_in_the_url_alone_is_not_enough);
+/// Where rules or an alias take off what the client puts there, as they do to get around caches.
+fn a_hash_in_the_url_alone_is_not_enough(mpm: Mpm) {
+    for rule in [
+        "RewriteEngine On\nRewriteRule ^/(.+)\\.[0-9a-f]{8}\\.(js|json)$ /$1.$2",
+        "RewriteEngine On\nRewriteRule ^/(.+)\\.[0-9a-f]{8}\\.(js|json)$ /$1.$2 [PT]",
+        "AliasMatch ^/(.+)\\.[0-9a-f]{8}\\.(js|json)$ {root}/app/current/web/$1.$2",
+    ] {
+        let files = [("sw.js", "sw of 42"), ("ngsw.json", "ngsw of 42")];
+        let (server, site) = Setup::new(mpm, &format!("{ON}\n{rule}"))
+            .put("42", &files)
+            .start();
+        for url in ["/sw.12345678.js", "/ngsw.12345678.json"] {
+            assert_refused(&server.get(url), 404);
+        }
+        // The control: what the current release has.
+        site.put("releases/43/web/sw.js", "sw of 43");
+        assert_eq!(server.get("/sw.12345678.js").text(), "sw of 43");
+        assert_served(&server.get(CHUNK));
+        server.stop();
+    }
+}
+
 each_mpm!(only_the_plain_url_of_a_file);
 /// Encoded, with empty or hidden components, with path info, by another method.
 fn only_the_plain_url_of_a_file(mpm: Mpm) {

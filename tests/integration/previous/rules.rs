@@ -212,16 +212,17 @@ fn a_handler_of_the_new_release_is_asked(mpm: Mpm) {
             "<Files *.js>\nSetHandler server-status\n</Files>",
             "AddHandler server-status .js",
             "AddType application/x-httpd-anything .js",
+            "RewriteEngine On\nRewriteOptions Inherit\nRewriteRule app- - [H=server-status]",
+            "RewriteEngine On\nRewriteOptions Inherit\nRewriteRule app- - [T=server-status]",
         ] {
             let setup = Setup::new(mpm, &format!("{config}\nRealdocPrevious On"))
                 .with(|setup| setup.load("status"))
                 .put("43", &[(".htaccess", htaccess), ("assets/.htaccess", rule)]);
             let (server, site) = setup.start();
             let answer = server.get(CHUNK);
-            assert!(
-                !answer.text().contains("of 42"),
-                "{config} {htaccess} {rule}"
-            );
+            let text = answer.text();
+            assert!(!text.contains("of 42"), "{config} {htaccess} {rule}");
+            assert_eq!(server.log_count("RD18: "), 0, "{config} {htaccess} {rule}");
             site.put("releases/43/web/assets/.htaccess", "");
             assert_served(&server.get(CHUNK));
             server.stop();
@@ -244,6 +245,38 @@ fn a_name_that_was_not_seen_whole_is_not_served(mpm: Mpm) {
         assert!(!answer.text().contains("of 42"), "{htaccess}");
         site.put("releases/43/web/assets/other.js", "");
         assert_served(&server.get("/assets/plain.js"));
+        server.stop();
+    }
+}
+
+each_mpm!(rules_that_choose_a_compressed_file_choose_the_file on event);
+/// In the virtual host, and in an .htaccess file of both releases.
+fn rules_that_choose_a_compressed_file_choose_the_file(mpm: Mpm) {
+    for (name, header) in [
+        ("%{DOCUMENT_ROOT}%{REQUEST_URI}", "Accept-Encoding"),
+        ("%{REQUEST_FILENAME}", "Accept-Encoding"),
+        ("%{REQUEST_FILENAME}", "Accept"),
+    ] {
+        let rules = format!(
+            "RewriteEngine On\n\
+             RewriteCond %{{HTTP:{header}}} gzip\n\
+             RewriteCond {name}.gz -f\n\
+             RewriteRule ^(.*)$ $1.gz"
+        );
+        let is_of_server = name.contains("ROOT");
+        let config = if is_of_server { &rules } else { "" };
+        let mut setup = Setup::new(mpm, &format!("RealdocPrevious On\n{config}"));
+        for release in ["42", "43"] {
+            let compressed = format!("{}.gz", &CHUNK[1..]);
+            if release == "42" {
+                setup = setup.put(release, &[(&compressed, "compressed of 42")]);
+            }
+            if !is_of_server {
+                setup = setup.put(release, &[(".htaccess", &rules)]);
+            }
+        }
+        let (server, _) = setup.start();
+        assert_served(&server.request("GET", CHUNK, &[(header, "gzip")]));
         server.stop();
     }
 }
