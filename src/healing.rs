@@ -159,7 +159,7 @@ fn complete_name<'r>(
     pin: &'r Pin<'r>,
     name: LinkedPath<'r>,
 ) {
-    if pin.site.has_previous {
+    if pin.site.has_previous && r.file_type() == FileType::Nothing {
         previous::complete_name(r, state, pin, name);
     }
 }

@@ -151,6 +151,17 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// Whether anything follows it.
+    pub(crate) fn has_path_info(self) -> bool {
+        // SAFETY: null, or a string that lives as long as the request.
+        unsafe {
+            (*self.as_ptr())
+                .path_info
+                .as_ref()
+                .is_some_and(|first| *first != 0)
+        }
+    }
+
     pub(crate) fn set_path_info(self, info: Option<&'r CStr>) {
         let info = info.map_or(std::ptr::null(), CStr::as_ptr);
         // SAFETY: the request is alive, and the string lives as long.

@@ -21,9 +21,10 @@ fn url_path<'r>(r: Request<'r>, site: &Site) -> Option<&'r CStr> {
     (may_be_meant && r.is_get() && is_plain(path)).then(|| r.pool().concat(&[path]))
 }
 
-/// After the walk down to the file `name`, before `<Files>` sections apply: where the release lacks
-/// a whole directory, the name is completed. So whatever says something of the file's name says it
-/// as if the directory were there.
+/// After the walk down to the file `name`, which is not there, before `<Files>` sections apply:
+/// where the release lacks a whole directory, the name is completed. So whatever says something of
+/// the file's name says it as if the directory were there.
+#[cold]
 pub(crate) fn complete_name<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
@@ -38,7 +39,7 @@ pub(crate) fn complete_name<'r>(
     let (Some(filename), Some(path_info)) = (r.filename(), cut) else {
         return;
     };
-    if !asks || r.file_type() != FileType::Nothing || name.link.is_none() {
+    if !asks || name.link.is_none() {
         return;
     }
     let settings = Settings::of(r.dir_config());
@@ -74,27 +75,25 @@ pub(super) fn cut_name<'r>(r: Request<'r>, state: &RequestState<'r>) {
     }
 }
 
-/// map_to_storage, when the walk down to `name` has ended well.
+/// map_to_storage, when the walk down to `name`, behind a link, has ended well.
+#[inline]
 pub(crate) fn note<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
     pin: &'r Pin<'r>,
     name: LinkedPath<'r>,
 ) {
-    // A file in the place of a directory.
-    let is_above = || r.path_info().is_some_and(|info| !info.is_empty());
-    let is_lost =
-        r.file_type() == FileType::Nothing || (r.file_type() == FileType::Regular && is_above());
-    if is_lost {
-        if name.link.is_some() {
-            note_lost(r, state, pin, name.path, false);
-        }
-    } else if pin.site.has_server_rules && r.file_type() == FileType::Regular {
-        note_rewritten(r, state, pin, name);
+    match r.file_type() {
+        FileType::Nothing => note_lost(r, state, pin, name.path, false),
+        // A file in the place of a directory.
+        FileType::Regular if r.has_path_info() => note_lost(r, state, pin, name.path, false),
+        FileType::Regular if pin.site.has_server_rules => note_rewritten(r, state, pin, name),
+        _ => {}
     }
 }
 
 /// Rules of the virtual host may have led away from a file that is not there, to a page.
+#[inline(never)]
 fn note_rewritten<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
@@ -132,6 +131,7 @@ fn env<'r>(r: Request<'r>, state: &RequestState<'r>) -> Env<'r> {
     }
 }
 
+#[inline(never)]
 fn note_lost<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,

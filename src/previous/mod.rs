@@ -36,8 +36,9 @@ const FORCED_TYPE: &CStr = c"rewrite-forced-mimetype";
 
 /// fixups, after those by which a release may refuse a request or lead it elsewhere.
 pub(crate) fn serve(r: Request<'_>) -> Answer {
-    let state = RequestState::with_pin(r);
-    match state.and_then(|(state, pin)| Some((state, pin, state.previous()?))) {
+    // Most requests are found not to be lost by this alone.
+    let lost = RequestState::of(r).and_then(|state| Some((state, state.previous()?)));
+    match lost.and_then(|(state, previous)| Some((state, state.pin()?, previous))) {
         Some((state, pin, previous)) => serve_lost(r, state, pin, previous),
         None => Answer::DECLINED,
     }
