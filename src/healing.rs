@@ -50,7 +50,7 @@ fn walk_down<'r>(
     while r.is_initial() && !is_certain(r, pin, answer) {
         let is_lost = !is_found(r, answer);
         let renewed = match pin.renewed(r, is_lost) {
-            Ok(renewed) if pin.differs_from(renewed) => renewed,
+            Ok(Some(renewed)) => renewed,
             Err(NoAnswer) if may_miss_htaccess(r, pin) => return Answer::UNAVAILABLE,
             _ => break,
         };

@@ -190,7 +190,7 @@ impl<'r> Pin<'r> {
 
     /// Whether a link of `other`, which has been asked for the same paths, leads elsewhere, or only
     /// one of the two has it.
-    pub(crate) fn differs_from(&self, other: &Pin<'_>) -> bool {
+    fn differs_from(&self, other: &Pin<'_>) -> bool {
         // Path by path: `UseReadlink` and a RealdocLink may say different things of one link.
         let same = |(root, other): (&PinnedRoot<'_>, &PinnedRoot<'_>)| {
             let links = root.links.iter().map(|link| (link.name, link.target));
@@ -198,6 +198,10 @@ impl<'r> Pin<'r> {
         };
         self.roots.iter().count() != other.roots.iter().count()
             || !self.roots.iter().zip(other.roots.iter()).all(same)
+    }
+
+    fn has_roots(&self) -> bool {
+        self.roots.iter().next().is_some()
     }
 
     fn has_asked(&self, source: Source<'_>) -> bool {

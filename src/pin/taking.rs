@@ -27,7 +27,7 @@ impl<'r> Pin<'r> {
             if self.has_asked(Source::Site(n)) {
                 return Ok(());
             }
-            self.pin_root(r, n, root, when)
+            self.pin_root(r, n, root, when, |_| false)
         })
     }
 
@@ -47,9 +47,23 @@ impl<'r> Pin<'r> {
     }
 
     /// A pin for the same names as if the request started now, by a look at the file system.
-    /// `is_lost`: the request did not end at a regular file.
-    pub(crate) fn renewed(&self, r: Request<'r>, is_lost: bool) -> Result<&'r Pin<'r>, NoAnswer> {
-        let new = r.pool().put(Pin::new(r.pool(), self.server, self.site));
+    /// `None`: all leads where it did. `is_lost`: the request did not end at a regular file.
+    pub(crate) fn renewed(
+        &self,
+        r: Request<'r>,
+        is_lost: bool,
+    ) -> Result<Option<&'r Pin<'r>>, NoAnswer> {
+        let when = When::Now { is_lost };
+        let new = Pin::new(r.pool(), self.server, self.site);
+        let mut roots = self.roots.iter();
+        // Most requests for what is not there have one, which leads where it did: they need no pin.
+        if let (Some(root), None) = (roots.next(), roots.next()) {
+            if let Source::Site(n) = root.source {
+                let is_known = |found: &[_]| is_same(root.links, found);
+                new.pin_root(r, n, &self.site.roots.all()[n], when, is_known)?;
+                return Ok(new.has_roots().then(|| r.pool().put(new)));
+            }
+        }
         let mut sources = PoolVec::new(r.pool(), 4);
         for root in self.roots.iter() {
             sources.push(root.source);
@@ -60,26 +74,30 @@ impl<'r> Pin<'r> {
                 Source::Request(path) => new.pin_request_root(path),
                 Source::Former => {}
                 Source::Site(n) => {
-                    new.pin_root(r, n, &self.site.roots.all()[n], When::Now { is_lost })?;
+                    new.pin_root(r, n, &self.site.roots.all()[n], when, |_| false)?;
                 }
             }
         }
-        Ok(new)
+        Ok(self.differs_from(&new).then(|| r.pool().put(new)))
     }
 
+    /// Pins the links of one of the site's roots, unless `is_known` says so of where it leads.
     fn pin_root(
         &self,
         r: Request<'r>,
         n: usize,
         root: &Docroot,
         when: When,
+        is_known: impl Fn(&[resolve::Link]) -> bool,
     ) -> Result<(), NoAnswer> {
         let site = self.site;
         let add = |links: &[resolve::Link]| {
-            self.roots.push(|pool| PinnedRoot {
-                source: Source::Site(n),
-                links: put_links(pool, links),
-            });
+            if !is_known(links) {
+                self.roots.push(|pool| PinnedRoot {
+                    source: Source::Site(n),
+                    links: put_links(pool, links),
+                });
+            }
         };
         let pinned = |name: &[u8]| {
             let mut links = self.links();
@@ -102,6 +120,12 @@ impl<'r> Pin<'r> {
         }
         Ok(())
     }
+}
+
+/// Whether these links lead where those do that were pinned.
+fn is_same(pinned: &[Link<'_>], links: &[resolve::Link]) -> bool {
+    let pinned = pinned.iter().map(|link| (link.name, link.target));
+    pinned.eq(links.iter().map(|link| (&*link.path, &*link.target)))
 }
 
 fn put_links<'r>(pool: Pool<'r>, links: &[resolve::Link]) -> &'r [Link<'r>] {
