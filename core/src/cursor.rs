@@ -124,7 +124,12 @@ impl<'p, L: PinnedLink<'p>> Cursor<'p, L> {
         self.depth >= depth
     }
 
-    /// The same to the end.
+    /// Goes on along `path`, which begins with the path so far.
+    pub fn extend(&mut self, path: &'p [u8]) {
+        self.path = path;
+    }
+
+    /// Goes down to the end, and leaves it to the caller to follow the links.
     pub fn skip_to_end(&mut self) {
         self.position = self.path.len();
     }

@@ -113,13 +113,23 @@ impl<'r> Request<'r> {
     ///
     /// # Errors
     /// APR's status, on Unix an errno.
-    pub(crate) fn lstat_component(
-        self,
-        path: &CStr,
-        mut file: File<'r>,
-    ) -> Result<File<'r>, c_int> {
+    pub(crate) fn lstat_component(self, path: &CStr, file: File<'r>) -> Result<File<'r>, c_int> {
+        self.ask_component(path, file, raw::APR_FINFO_LINK)
+    }
+
+    /// If the request's file is the only thing that is missing on the way to it, in the directory
+    /// `dir`: what [`lstat_component`](Self::lstat_component) says of it there.
+    pub(crate) fn lstat_missing_in(self, dir: &CStr) -> Option<File<'r>> {
+        let dir = self.ask_component(dir, File::unknown(), 0).ok()?;
+        let is_directory = dir.file_type() == FileType::Directory;
+        let file = self.filename().filter(|_| is_directory)?;
+        let file = self.lstat_component(file, dir).ok()?;
+        (file.file_type() == FileType::Nothing).then_some(file)
+    }
+
+    fn ask_component(self, path: &CStr, mut file: File<'r>, more: u32) -> Result<File<'r>, c_int> {
         const INCOMPLETE: c_int = raw::REALDOC_APR_INCOMPLETE as c_int;
-        let wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_NAME | raw::APR_FINFO_LINK;
+        let wanted = raw::APR_FINFO_MIN | raw::APR_FINFO_NAME | more;
         let status = self.with_filename(path, |r| {
             // SAFETY: the request is alive, with a file name.
             unsafe { raw::ap_run_dirwalk_stat(&raw mut file.raw, r, wanted as i32) }

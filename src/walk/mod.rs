@@ -151,20 +151,24 @@ impl<'r> Walker<'r> {
     fn walk(&mut self) -> Result<(), WalkError<'r>> {
         let r = self.r;
         let known = r.file_type();
+        let missing = match known {
+            FileType::Nothing => self.stat_missing(),
+            _ => None,
+        };
+        let is_known = known != FileType::Nothing || missing.is_some();
         let mut file = File::directory();
-        loop {
+        let is_whole = loop {
             self.apply_sections();
             self.apply_htaccess()?;
-            let is_clear =
-                known != FileType::Nothing && self.options.symlinks() == Symlinks::Followed;
+            let is_clear = is_known && self.options.symlinks() == Symlinks::Followed;
             if is_clear && !self.options.allow_htaccess() {
                 if self.skip_to_section() {
                     continue;
                 }
-                break;
+                break true;
             }
             if !self.cursor.step() {
-                break;
+                break true;
             }
             let link = self.cursor.link_here(self.pin.links());
             file = match link {
@@ -172,14 +176,14 @@ impl<'r> Walker<'r> {
                     self.cursor.follow(link);
                     continue;
                 }
-                // The file is there, and no symlink on the way matters: there is nothing to ask.
+                // All is there, and no symlink on the way matters: there is nothing to ask.
                 None if is_clear => continue,
                 Some(link) => self.follow_pinned(link)?,
                 None => self.stat_component(file)?,
             };
             match file.file_type() {
                 FileType::Directory => {}
-                FileType::Regular | FileType::Nothing => break,
+                FileType::Regular | FileType::Nothing => break false,
                 _ => {
                     log!(
                         r,
@@ -189,6 +193,13 @@ impl<'r> Walker<'r> {
                     );
                     return Err(r.refuse().into());
                 }
+            }
+        };
+        if let Some(missing) = missing {
+            self.cursor.extend(self.path.to_bytes());
+            if is_whole {
+                self.cursor.skip_to_end();
+                file = missing;
             }
         }
         if matches!(known, FileType::Nothing | FileType::Symlink) {

@@ -2,11 +2,13 @@
 
 use std::ffi::CStr;
 
+use realdoc_core::cursor::Cursor;
 use realdoc_core::fs::OsFs;
 use realdoc_core::symlinks::Refusal;
 
+use super::cache::parent_of;
 use super::walker::{WalkError, Walker};
-use crate::httpd::{Answer, DirConfig, File, FileType, Options, Request, log};
+use crate::httpd::{Answer, DirConfig, File, FileType, Options, PoolPath, Request, log};
 use crate::link::Link;
 
 impl<'r> Walker<'r> {
@@ -32,6 +34,24 @@ impl<'r> Walker<'r> {
                 refused: Some((refusal, link.name)),
             }),
         }
+    }
+
+    /// What is said of the request's file, if only that is missing. The walk then goes to its
+    /// directory, as to one that is there.
+    pub(super) fn stat_missing(&mut self) -> Option<File<'r>> {
+        let (r, path, last) = (self.r, self.path.to_bytes(), self.cursor.last_link());
+        let dir = parent_of(path).strip_suffix(b"/")?;
+        // Else the file is in another directory than its name by the link.
+        let is_below = last.is_none_or(|link| link.name.count_bytes() <= dir.len());
+        if path.ends_with(b"/") || !is_below {
+            return None;
+        }
+        let real_dir = parent_of(r.filename()?.to_bytes());
+        let mut real = PoolPath::with_room(r.pool(), real_dir.len());
+        real.push(real_dir);
+        let missing = r.lstat_missing_in(real.as_c_str())?;
+        self.cursor = Cursor::new(dir, last);
+        Some(missing)
     }
 
     /// What is here, or what a symlink here leads to, if it may be followed. `file`: what was found
