@@ -179,6 +179,11 @@ impl<'r> Pin<'r> {
         )
     }
 
+    /// Whether it is that of a request that looks into a former release.
+    pub(crate) fn is_former(&self) -> bool {
+        self.is_former
+    }
+
     pub(crate) fn has_links(&self) -> bool {
         self.links().next().is_some()
     }

@@ -11,12 +11,14 @@ use crate::state::RequestState;
 
 /// Whether modules may run code for `r` that an .htaccess file names. They do so in hooks for each
 /// request, as mod_lua does by `LuaHookFixups`, so it must not get so far.
-pub(super) fn may_run<'r>(r: Request<'r>, previous: &PreviousState<'r>) -> bool {
+pub(super) fn may_run<'r>(r: Request<'r>, state: &RequestState<'r>) -> bool {
     let may_run = |module: &CStr| !is_harmless_module(module.to_bytes());
     let module = r
         .htaccess_files()
         .find_map(|file| file.find_module(&may_run));
-    previous.runs.set(module);
+    if let Some(previous) = state.previous() {
+        previous.runs.set(module);
+    }
     module.is_some()
 }
 

@@ -152,14 +152,19 @@ pub(crate) fn show_main(r: Request<'_>) -> Answer {
 /// post_perdir_config, of a subrequest that shows what a release says: `SetEnvIf` and the like,
 /// which httpd reads for main requests alone. Rules may ask for what they set.
 pub(crate) fn prepare_trial(r: Request<'_>) -> Answer {
-    let previous = RequestState::of(r).and_then(|state| state.previous());
-    let trial = previous.and_then(|previous| Some((previous, previous.trial.get()?)));
-    let Some((previous, trial)) = trial else {
+    let Some(state) = RequestState::of(r) else {
         return Answer::DECLINED;
     };
-    previous.show_main(r);
-    if matches!(trial, Trial::Former) && code::may_run(r, previous) {
+    if let Some(previous) = state.previous() {
+        previous.show_main(r);
+    }
+    // Rules of the former release may look further there.
+    if state.pin().is_some_and(Pin::is_former) && code::may_run(r, state) {
         return r.refuse();
+    }
+    let is_trial = |previous: &PreviousState<'_>| previous.trial.get().is_some();
+    if !state.previous().is_some_and(is_trial) {
+        return Answer::DECLINED;
     }
     // A copy: a subrequest with the very configuration of its main request is not authorized again,
     // but this one is for another file.

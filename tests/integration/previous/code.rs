@@ -92,7 +92,7 @@ const RUNS: [(&str, &str); 19] = [
 ];
 
 /// What it may say so that core still sends the file.
-const SENDS: [(&str, &str); 9] = [
+const SENDS: [(&str, &str); 10] = [
     ("nothing", ""),
     ("core", "SetHandler default-handler"),
     (
@@ -108,6 +108,11 @@ const SENDS: [(&str, &str); 9] = [
         "substitute",
         "SetOutputFilter SUBSTITUTE\nSubstitute s/nothing/something/",
     ),
+    (
+        "look-ahead",
+        "RewriteEngine On\nRewriteCond /assets/lua-hook/run-3f2aB91c.js -U\n\
+         RewriteRule ^ - [E=found:yes]",
+    ),
     ("meta", "MetaFiles On"),
     ("speling", "CheckSpelling On"),
     (
@@ -119,6 +124,12 @@ const SENDS: [(&str, &str); 9] = [
 each_mpm!(only_core_answers);
 /// Handlers, filters and hooks of other modules.
 fn only_core_answers(mpm: Mpm) {
+    for sections in ["Link", "Target"] {
+        core_answers(mpm, sections);
+    }
+}
+
+fn core_answers(mpm: Mpm, sections: &str) {
     const MODULES: [&str; 14] = [
         "actions",
         "asis",
@@ -136,15 +147,14 @@ fn only_core_answers(mpm: Mpm) {
         "substitute",
     ];
     const CONTENT: &str = "chunk of 42";
-    let config = "RealdocPrevious On\nAddType text/javascript .js\n\
-                  ExtFilterDefine filter-program mode=output cmd=/bin/cat";
-    let mut setup = Setup::new(mpm, config).with(|setup| {
+    let config = format!(
+        "RealdocPrevious On\nRealdocSections {sections}\nAddType text/javascript .js\n\
+         ExtFilterDefine filter-program mode=output cmd=/bin/cat\nProtocols h2c http/1.1"
+    );
+    let mut setup = Setup::new(mpm, &config).with(|setup| {
         let setup = setup.cgi().root_section(SSI_CGI).load_all(&MODULES);
-        if mpm == Mpm::Prefork {
-            setup.load("php")
-        } else {
-            setup
-        }
+        let also = if mpm.is_threaded() { "http2" } else { "php" };
+        setup.load(also)
     });
     let root = setup.builder.root().display().to_string();
     let hook = "function run(r)\n r:err('lua of 42')\n r:puts('run of 42')\n return 0\nend\n";
@@ -168,19 +178,25 @@ fn only_core_answers(mpm: Mpm) {
         );
     }
     let (server, _) = setup.start();
-    let get = |name: &str| server.get(&format!("/assets/{name}/run-3f2aB91c.js"));
+    let h2 = mpm.is_threaded().then(|| server.connect_h2());
+    let get = |name: &str| {
+        let url = format!("/assets/{name}/run-3f2aB91c.js");
+        let other = h2.as_ref().map(|h2| h2.get(&url).expect("it answers"));
+        [server.get(&url)].into_iter().chain(other)
+    };
     let is_refused = |name: &str| {
-        let answer = get(name);
-        answer.status == 404 && !answer.text().contains("of 42")
+        get(name).all(|answer| answer.status == 404 && !answer.text().contains("of 42"))
     };
     let names = runs.iter().map(|(name, _)| *name);
     let served: Vec<_> = names.filter(|name| !is_refused(name)).collect();
     assert!(served.is_empty(), "not refused: {served:?}");
     for (name, _) in SENDS {
-        let answer = get(name);
-        let text = answer.text();
-        assert_eq!((answer.status, text.as_str()), (200, CONTENT), "{name}");
+        for answer in get(name) {
+            let text = answer.text();
+            assert_eq!((answer.status, text.as_str()), (200, CONTENT), "{name}");
+        }
     }
+    drop(h2);
     server.stop();
 }
 
