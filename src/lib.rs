@@ -80,6 +80,8 @@ impl Module for Realdoc {
         // Before any module can look at the document root.
         hooks.post_read_request(mapping::begin, Order::REALLY_FIRST);
         hooks.translate_name(mapping::begin_translation, Order::REALLY_FIRST);
+        // Before core translates by the document root.
+        hooks.translate_name(mapping::pin_translation, Order::BEFORE_CORE);
         // Before any module can look at the file.
         hooks.map_to_storage(mapping::map_to_release, Order::REALLY_FIRST);
         // In the place of core's own walk.

@@ -16,10 +16,11 @@ use crate::module::Realdoc;
 use crate::pin::{NoAnswer, Pin, RulesPlace};
 use crate::previous::{Trial, forbid_caching};
 use crate::roots::{canonicalize, is_absolute};
+use crate::site::Site;
 use crate::state::{RequestState, inherited_pin, site_of};
 
-/// post_read_request: in Target mode a request takes its pin here. A redirect has that of the
-/// request before it.
+/// post_read_request: in Target mode a request takes its pin here, if its document root may be read
+/// before the URL is translated. A redirect has that of the request before it.
 pub(crate) fn begin(r: Request<'_>) -> Answer {
     if r.is_initial() {
         answer(begin_initial(r))
@@ -38,9 +39,31 @@ fn answer(done: Result<(), NoAnswer>) -> Answer {
     }
 }
 
+/// translate_name, before core: in Target mode core translates by the document root of the release.
+/// Another module may have translated the URL by then: what is not a file needs no release, and
+/// would wait for a link that hangs.
+pub(crate) fn pin_translation(r: Request<'_>) -> Answer {
+    let by_release = |site: &&Site| !site.by_link;
+    match site_of(r.server()).filter(by_release) {
+        Some(site) if RequestState::with_pin(r).is_none() => answer(pin_late(r, site)),
+        _ => Answer::DECLINED,
+    }
+}
+
+fn pin_late<'r>(r: Request<'r>, site: &'r Site) -> Result<(), NoAnswer> {
+    let [root, configured] =
+        [r.document_root(), r.server().document_root()].map(|root| root.map(CStr::as_ptr));
+    // Another module has set the root.
+    if root != configured || r.is_subrequest() || r.is_for_no_file() {
+        return Ok(());
+    }
+    let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
+    pin_document_root(r, RequestState::or_new(r), pin)
+}
+
 fn begin_initial(r: Request<'_>) -> Result<(), NoAnswer> {
     match site_of(r.server()) {
-        Some(site) if !site.by_link && !r.is_for_no_file() => {
+        Some(site) if site.pins_early && !r.is_for_no_file() => {
             let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
             pin_document_root(r, RequestState::or_new(r), pin)
         }
@@ -160,6 +183,7 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
             filename: path.to_bytes(),
             parent: parents_link(r, state),
             resolved_root: resolved_root.map(CStr::to_bytes),
+            by_release: pin.translates_by_release(),
             ..state.roots.translated()
         },
         pin.links(),

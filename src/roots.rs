@@ -31,6 +31,7 @@ impl<'r> Roots<'r> {
             context_root: self.context.get().map(CStr::to_bytes),
             parent: None,
             resolved_root: None,
+            by_release: false,
         }
     }
 

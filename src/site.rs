@@ -20,6 +20,9 @@ pub(crate) struct Site {
     pub(crate) log_once: LogOnce,
     /// Whether the `<Directory>` sections of the link's name apply; else those of the release's.
     pub(crate) by_link: bool,
+    /// Whether the document root must be the release's before a URL is translated: rules or another
+    /// module may read it.
+    pub(crate) pins_early: bool,
     /// Whether `RealdocSections Auto` found no section to choose by.
     pub(crate) is_undecided: bool,
     /// Whether a link is followed only if its owner is that of its target, although the sections of

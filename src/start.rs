@@ -65,6 +65,15 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
         tests_file(node.name().to_bytes(), node.args().to_bytes())
     });
     let rules = servers_with(startup, main, |node| node.name() == c"RewriteRule");
+    let readers = servers_with(startup, main, |node| {
+        let name = node.name().to_bytes();
+        let is_script = || {
+            [b"Lua", &b"Perl"[..]]
+                .iter()
+                .any(|language| name.starts_with(language))
+        };
+        name == b"RewriteRule" || name == b"SetEnvIfExpr" || is_script()
+    });
     let anywhere = |name: &'static CStr| {
         servers_with(startup, main, |node| {
             let mut is_there = false;
@@ -109,6 +118,7 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                 table: own_table(&settings).unwrap_or(table),
                 log_once,
                 by_link,
+                pins_early: !by_link && is_in(&readers),
                 is_undecided: host.choice.is_undecided(),
                 owners_must_match: host.owners_must_match(),
                 auth_is_per_config,

@@ -54,6 +54,8 @@ pub struct Translated<'a, L> {
     /// Where the document root leads, if the URL was translated by that (`RealdocSections Target`).
     /// What lies below it is named below the document root.
     pub resolved_root: Option<&'a [u8]>,
+    /// `RealdocSections Target`: URLs mean what is in the release.
+    pub by_release: bool,
 }
 
 /// What the request is to have. `None`: what it has.
@@ -139,8 +141,7 @@ fn by_context<'a, L: PinnedLink<'a>>(
     request: &Translated<'a, L>,
     links: impl Iterator<Item = L>,
 ) -> Option<(L, Joined<'a>)> {
-    request.resolved_root?;
-    let root = request.context_root?;
+    let root = request.context_root.filter(|_| request.by_release)?;
     strip_dir(request.filename, root)?;
     let (link, _) = longest_prefix(root, links, |link| link.path())?;
     let tail = strip_dir(request.filename, link.path())?;

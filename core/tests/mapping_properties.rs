@@ -96,6 +96,7 @@ proptest! {
         parent in any::<prop::sample::Index>(),
         has_parent: bool,
         resolved in prop::option::of(names(0..4)),
+        by_release: bool,
     ) {
         let parent = (has_parent && !links.is_empty()).then(|| &links[parent.index(links.len())]);
         // How the name by the link is made: the directory that the file name begins with, and the
@@ -110,10 +111,9 @@ proptest! {
             Some((from, to)) => [&to[..], &filename[from.len()..]].concat(),
             None => filename.clone(),
         };
-        // Below an Alias to a link httpd follows further links by itself, if the document root is
-        // resolved already.
+        // In Target mode httpd follows further links below an Alias to a link by itself.
         let context_link = context_root.as_ref()
-            .filter(|root| renamed.is_none() && resolved.is_some() && filename.starts_with(root))
+            .filter(|root| renamed.is_none() && by_release && filename.starts_with(root))
             .and_then(|root| longest(root, &links));
         let link = context_link.or_else(|| longest(&name, &links));
         // A link above a document root that is resolved already has been followed.
@@ -135,6 +135,7 @@ proptest! {
             context_root: context.as_deref(),
             parent,
             resolved_root: resolved_text.as_deref(),
+            by_release,
         };
         let found: Mapping<'_, &Pinned> = map(&request, links.iter());
         let filled = |path: Option<Joined<'_>>| path.map_or_else(|| texts[0].clone(), joined);

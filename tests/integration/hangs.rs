@@ -91,7 +91,24 @@ const BESIDE_THE_ALIAS: [(&str, &str); 3] = [
 each_mpm!(a_document_root_hangs);
 /// Without a restart: httpd itself asks for each document root when it reads its configuration.
 fn a_document_root_hangs(mpm: Mpm) {
-    hangs(mpm, "alice", "/page.txt", &BESIDE_THE_DOCROOT, |_, _| None);
+    let setup = setup(mpm, Module::On);
+    hangs(setup, "alice", "/page.txt", &BESIDE_THE_DOCROOT, |_, _| {
+        None
+    });
+}
+
+each_mpm!(a_document_root_hangs_in_target_mode);
+/// Also then, requests that lead elsewhere do not wait.
+fn a_document_root_hangs_in_target_mode(mpm: Mpm) {
+    let (setup, sites) = setup(mpm, Module::On);
+    let setup = setup.config("RealdocSections Target");
+    hangs(
+        (setup, sites),
+        "alice",
+        "/page.txt",
+        &BESIDE_THE_DOCROOT,
+        |_, _| None,
+    );
 }
 
 each_mpm!(a_further_link_hangs);
@@ -106,7 +123,14 @@ fn a_further_link_hangs(mpm: Mpm) {
         others_answer(server, &BESIDE_THE_ALIAS);
         Some(Background::run(move |_| request()))
     };
-    hangs(mpm, "media", "/media/page.txt", &BESIDE_THE_ALIAS, restart);
+    let setup = setup(mpm, Module::On);
+    hangs(
+        setup,
+        "media",
+        "/media/page.txt",
+        &BESIDE_THE_ALIAS,
+        restart,
+    );
 }
 
 each_mpm!(a_graceful_stop_ends_requests_that_hang);
@@ -135,13 +159,12 @@ type Request = Box<dyn Fn() -> u16 + Send>;
 
 /// The link of the site `name` hangs, at which `path` of alice lies.
 fn hangs(
-    mpm: Mpm,
+    (setup, sites): (Builder, [Releases; 3]),
     name: &str,
     path: &'static str,
     beside: &[(&str, &str)],
     restart: impl FnOnce(&Server, Request) -> Option<Background<u16>>,
 ) {
-    let (setup, sites) = setup(mpm, Module::On);
     let hung = sites
         .iter()
         .find(|site| site.dir().ends_with(name))
@@ -157,7 +180,7 @@ fn hangs(
     let endpoint = server.on(1);
     let request = move || endpoint.request("GET", path, &[("Host", "alice")]).status;
     // One request of each process waits. The others go on in the release that is known.
-    let clients = if mpm.is_threaded() { 10 } else { 1 };
+    let clients = if server.mpm().is_threaded() { 10 } else { 1 };
     let clients = Vec::from_iter((0..clients).map(|_| Background::run(move |_| request())));
     let waiting = || {
         clients
