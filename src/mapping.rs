@@ -5,7 +5,7 @@
 
 use std::ffi::CStr;
 
-use realdoc_core::mapping::{Joined, Mapping, Translated, map};
+use realdoc_core::mapping::{Joined, Mapping, Translated, map, url_beside};
 use realdoc_core::paths::strip_dir;
 
 use crate::environment;
@@ -194,11 +194,38 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
     // In Link mode core walks to no file, or what comes from the request could not tell that it has
     // the same configuration. mod_wsgi keys the code that it has loaded by the script's path.
     if r.handler() != Some(c"wsgi-script") && (pin.site.by_link || pin.has_links()) {
-        state
-            .name
-            .set(Some(set_filename(r, state, pin, path, &mapping)));
+        let name = set_filename(r, state, pin, path, &mapping);
+        state.name.set(Some(name));
+        // What httpd gives a subrequest for a file elsewhere.
+        if r.is_subrequest() && r.uri().is_empty() && name.file.as_ptr() != path.as_ptr() {
+            set_url_beside(r, state, name);
+        }
     }
     Ok(())
+}
+
+/// Gives a subrequest for a file its URL, if it is by the link's name in the very directory of its
+/// main request's file, where httpd knows only the release's name: sections for the URL apply to
+/// it, and mod_rewrite tells by it that its rules are not to look ahead once more.
+#[cold]
+fn set_url_beside<'r>(r: Request<'r>, state: &RequestState<'r>, name: LinkedPath<'r>) {
+    let Some(main) = r.main().filter(|_| !state.is_for_url.get()) else {
+        return;
+    };
+    let found = main.dir_config().state::<Realdoc>().found;
+    let link_name = |link: Option<&Link<'r>>| link.map(|link| link.name);
+    if found.is_some_and(|found| link_name(found.by) != link_name(name.link)) {
+        return;
+    }
+    let url = url_beside(
+        name.file.to_bytes(),
+        main.filename().unwrap_or_default().to_bytes(),
+        main.uri().to_bytes(),
+        main.path_info().unwrap_or_default().to_bytes(),
+    );
+    if let Some(url) = url {
+        r.set_uri(r.pool().concat(&url));
+    }
 }
 
 /// How the request's file is known, before the walk down to it.

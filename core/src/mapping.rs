@@ -129,6 +129,21 @@ pub fn url_of_link<'a>(
     Some(Joined::new(prefix, below(root)?))
 }
 
+/// The URL path, in two pieces, of `file` if it lies in the very directory of `main`, the file of a
+/// request for `url`: as httpd gives it to a subrequest for such a file.
+#[must_use]
+pub fn url_beside<'a>(
+    file: &'a [u8],
+    main: &[u8],
+    url: &'a [u8],
+    path_info: &[u8],
+) -> Option<[&'a [u8]; 2]> {
+    let dir = |path: &[u8]| path.iter().rposition(|&byte| byte == b'/');
+    let name = file.strip_prefix(&main[..=dir(main)?])?;
+    let url = url.strip_suffix(path_info)?;
+    (!name.is_empty() && dir(name).is_none()).then_some([&url[..=dir(url)?], name])
+}
+
 fn by_parent<'a, L: PinnedLink<'a>>(request: &Translated<'a, L>) -> Option<Joined<'a>> {
     let link = request.parent?;
     let tail = strip_dir(request.filename, link.target())?;
@@ -168,4 +183,27 @@ fn longest_over<'a, L: PinnedLink<'a>>(
     }
     let above = longest_prefix(name.dir, links, |link| link.path());
     (above.map(|(link, _)| link), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::url_beside;
+
+    #[test]
+    fn a_file_in_the_directory_of_another_has_its_url_there() {
+        let url = |file: &str, url: &'static str, path_info: &str| {
+            let file = format!("/releases/42/{file}");
+            let main = b"/releases/42/dir/page";
+            url_beside(file.as_bytes(), main, url.as_bytes(), path_info.as_bytes())
+                .map(|pieces| String::from_utf8_lossy(&pieces.concat()).into_owned())
+        };
+        assert_eq!(url("dir/x", "/a/page", "").as_deref(), Some("/a/x"));
+        assert_eq!(
+            url("dir/x", "/a/page/more", "/more").as_deref(),
+            Some("/a/x")
+        );
+        for file in ["dir/", "dir/x/y", "directory/x", "x"] {
+            assert_eq!(url(file, "/a/page", ""), None, "{file}");
+        }
+    }
 }

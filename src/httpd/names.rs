@@ -115,6 +115,12 @@ impl<'r> Request<'r> {
         }
     }
 
+    /// Sets what [`uri`](Self::uri) gives.
+    pub(crate) fn set_uri(self, uri: &'r CStr) {
+        // SAFETY: the request is alive, and the string lives as long.
+        unsafe { (*self.as_ptr()).uri = uri.as_ptr().cast_mut() }
+    }
+
     /// The URL as the client has sent it, encoded, from its path on.
     pub(super) fn sent_url(self) -> &'r CStr {
         // SAFETY: the request is alive; null, or a string that lives as long.

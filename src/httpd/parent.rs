@@ -1,5 +1,7 @@
 //! The request that another one came from.
 
+use std::ffi::CStr;
+
 use super::dir_config::DirConfig;
 use super::request::Request;
 use super::state::Loaded;
@@ -42,6 +44,21 @@ impl<'r> Parent<'r> {
     /// The request, whose memory must not get into it.
     pub(super) fn request(self) -> Request<'r> {
         self.0
+    }
+
+    /// See [`Request::filename`].
+    pub(crate) fn filename(self) -> Option<&'r CStr> {
+        self.0.filename()
+    }
+
+    /// See [`Request::uri`].
+    pub(crate) fn uri(self) -> &'r CStr {
+        self.0.uri()
+    }
+
+    /// See [`Request::path_info`].
+    pub(crate) fn path_info(self) -> Option<&'r CStr> {
+        self.0.path_info()
     }
 
     /// See [`Request::dir_config`].

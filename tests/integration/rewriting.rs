@@ -23,7 +23,7 @@ use Place::{Htaccess, Section};
 
 const DIRECTORY: &str = "</Directory>";
 
-const ALL: [Rules; 18] = [
+const ALL: [Rules; 20] = [
     Rules {
         place: Section("<Directory {root}/app>", DIRECTORY),
         rules: "RewriteRule ^current/web/private/ - [F]",
@@ -106,6 +106,24 @@ const ALL: [Rules; 18] = [
         url: "/private/part.txt",
         status: 200,
     },
+    // A look-ahead to itself by that name: the rules do not apply there once more, `<Location>`
+    // does.
+    Rules {
+        place: Section("<Directory {root}/app/current/web>", DIRECTORY),
+        rules: "RewriteCond {root}/app/current/web/private/part.txt -F\nRewriteRule ^private/ - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
+    Rules {
+        place: Section(
+            "<Location /private/key>\nRequire all denied\n</Location>\n\
+             <Directory {root}/app/current/web>",
+            DIRECTORY,
+        ),
+        rules: "RewriteCond {root}/app/current/web/private/key !-F\nRewriteRule part - [F]",
+        url: "/private/part.txt",
+        status: 403,
+    },
     // For a file by its real name.
     Rules {
         place: Section(
@@ -163,6 +181,8 @@ fn rules_see_the_name_that_they_know(mpm: Mpm) {
             let mut setup = Server::builder(mpm)
                 .module(module)
                 .children(1)
+                // What a look-ahead is refused.
+                .allow("AH01630: ")
                 .load_all(&["alias", "rewrite"])
                 .root_section("Options FollowSymLinks\nAllowOverride All\nRequire all granted")
                 .config("DocumentRoot {root}/app/current/web");
@@ -174,7 +194,10 @@ fn rules_see_the_name_that_they_know(mpm: Mpm) {
                     .config("RealdocLink {root}/app/current/web/media");
             }
             let site = Releases::at(setup.root().join("app"));
-            site.create("42", &[("web/private/part.txt", "part")]);
+            site.create(
+                "42",
+                &[("web/private/part.txt", "part"), ("web/private/key", "")],
+            );
             site.deploy("42");
             let shared = Releases::at(setup.root().join("shared"));
             shared.put("part.txt", "part");
