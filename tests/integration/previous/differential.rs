@@ -154,7 +154,7 @@ const PAGE_RULE_OF_SERVER: &str = "RewriteEngine On\n\
     RewriteRule ^ /index.html [L]";
 
 /// What an .htaccess file or a section may say of some files.
-const RULES: [&str; 21] = [
+const RULES: [&str; 26] = [
     "RewriteEngine On\nRewriteRule vendor - [F]",
     "RewriteEngine On\nRewriteRule \\.map$ - [G]",
     "RewriteEngine On\nRewriteRule vendor http://localhost/elsewhere [R=302,L]",
@@ -173,6 +173,11 @@ const RULES: [&str; 21] = [
     "RewriteEngine On\nRewriteRule ^ - [E=good:1]",
     "Require env good",
     "Require user ann",
+    "<If \"%{REQUEST_URI} =~ /vendor/ && %{IS_SUBREQ} == 'false'\">\nRequire all denied\n</If>",
+    "Require expr \"%{IS_SUBREQ} == 'false'\"",
+    "SetEnvIf Request_Protocol HTTP bad",
+    "RewriteEngine On\nRewriteRule vendor - [H=server-status]",
+    "RewriteEngine On\nRewriteRule \\.map$ - [T=server-status]",
     "Require all denied",
     "<Limit GET>\nRequire user ann\n</Limit>",
     "Order allow,deny\nAllow from all\nDeny from env=bad",
