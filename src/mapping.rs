@@ -281,6 +281,7 @@ fn set_filename<'r>(
         joined.map_or(path, |path| r.pool().concat(&[path.dir, path.tail]))
     };
     let file = in_pool(mapping.filename);
+    // What is known of the file stays.
     if r.filename() != Some(file) {
         r.set_filename(file);
     }

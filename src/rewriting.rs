@@ -124,11 +124,11 @@ fn join<'r>(r: Request<'r>, dir: &'r CStr, tail: &[u8]) -> &'r CStr {
 
 /// Notes what the request had.
 fn replace<'r>(r: Request<'r>, state: &RequestState<'r>, file: Option<ShownFile<'r>>) {
-    state.replaced.set(Some(Replaced {
+    state.replaced.set(Some(r.pool().put(Replaced {
         document_root: r.document_root(),
         context: r.context(),
         file,
-    }));
+    })));
 }
 
 /// What rules in what `link` leads to make of a relative path is to be under its target still when

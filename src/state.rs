@@ -36,7 +36,7 @@ pub(crate) struct RequestState<'r> {
     /// While mod_rewrite runs: what it may replace.
     pub(crate) original: Cell<Option<Original<'r>>>,
     /// While mod_rewrite runs: the names that it is not shown.
-    pub(crate) replaced: Cell<Option<Replaced<'r>>>,
+    pub(crate) replaced: Cell<Option<&'r Replaced<'r>>>,
     /// The pinned link that was not to be followed.
     pub(crate) refused: Cell<Option<(Refusal, &'r CStr)>>,
     /// How the request's file was found, for what comes from it.

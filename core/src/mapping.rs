@@ -80,25 +80,41 @@ pub fn map<'a, L: PinnedLink<'a>>(
 ) -> Mapping<'a, L> {
     let filename = request.filename;
     let in_release = |path| release_path(path, links.clone()).map(|(_, path)| path);
+    let mut document_root = None;
     let named = by_parent(request)
         .or_else(|| by_resolved_root(request))
         .map(|name| (name, longest_over(name, links.clone())));
     let (name, link, file) = match named {
         Some((name, (link, file))) => (Some(name), link, file.filter(|file| !file.is(filename))),
-        None => match by_context(request, links.clone())
-            .or_else(|| release_path(filename, links.clone()))
-        {
+        None => match by_context(request, links.clone()) {
             Some((link, file)) => (None, Some(link), Some(file)),
-            None => (None, None, None),
+            None => match release_path(filename, links.clone()) {
+                Some((link, file)) => {
+                    document_root = root_by_link_of_file(request, link);
+                    (None, Some(link), Some(file))
+                }
+                None => (None, None, None),
+            },
         },
     };
     Mapping {
         name,
         link,
         filename: file,
-        document_root: in_release(request.document_root),
+        document_root: document_root.or_else(|| in_release(request.document_root)),
         context_root: request.context_root.and_then(in_release),
     }
+}
+
+/// The document root in the release, if the file lies in it, and `link`, the longest one that the
+/// file's name leads through, is also that of the root: no longer one can be.
+fn root_by_link_of_file<'a, L: PinnedLink<'a>>(
+    request: &Translated<'a, L>,
+    link: L,
+) -> Option<Joined<'a>> {
+    strip_dir(request.filename, request.document_root)?;
+    let tail = strip_dir(request.document_root, link.path())?;
+    Some(Joined::new(link.target(), tail))
 }
 
 /// What `path` is in the release, if it leads through one of `links`: the longest of these, and the

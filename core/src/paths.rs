@@ -31,14 +31,30 @@ pub fn longest_prefix<'p, 'i, T>(
 /// instructions.
 #[must_use]
 pub fn may_need_canonicalization(path: &[u8]) -> bool {
-    let next = path.iter().skip(1);
-    let is_long = path.len() >= PATH_MAX;
-    // Without an early return, so that the compiler compares many bytes at once.
-    path.iter()
-        .zip(next)
-        .fold(is_long, |found, (&byte, &next)| {
+    /// So many bytes are compared at once.
+    const BLOCK: usize = 16;
+    let is_found = |bytes: &[u8], next: &[u8]| {
+        // Without an early return, which would hinder that.
+        bytes.iter().zip(next).fold(false, |found, (&byte, &next)| {
             found | (byte == b'/') & ((next == b'/') | (next == b'.'))
         })
+    };
+    let len = path.len().saturating_sub(1);
+    let block = |at| match (
+        path[at..].first_chunk::<BLOCK>(),
+        path[at + 1..].first_chunk(),
+    ) {
+        (Some(bytes), Some(next)) => is_found(bytes, next as &[u8; BLOCK]),
+        _ => false,
+    };
+    if path.len() >= PATH_MAX {
+        return true;
+    }
+    if len < BLOCK {
+        return is_found(path, path.get(1..).unwrap_or_default());
+    }
+    // The last block may overlap the one before.
+    (0..len / BLOCK).any(|n| block(n * BLOCK)) || block(len - BLOCK)
 }
 
 /// Whether `path` is absolute, and each of its components names something: none is empty, `.` or

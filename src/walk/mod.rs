@@ -28,7 +28,7 @@ use cache::{WalkCache, parent_of};
 pub(crate) use symlinks::refuse;
 pub(crate) use walker::WalkError;
 
-use walker::Walker;
+use walker::{Walker, WholePath};
 
 /// Finds the request's file and its per-directory configuration. `before`: the walk of the request
 /// that this one came from.
@@ -54,10 +54,11 @@ pub(crate) fn directory_walk<'r>(
         }
     }
 
-    let Some(mut walker) = Walker::new(r, pin, path, before) else {
+    let Some(whole) = WholePath::of(r, pin, path) else {
         log_too_long(r);
         return Err(Answer::SERVER_ERROR.into());
     };
+    let mut walker = Walker::new(r, pin, whole, before);
     if let Err(error) = walker.walk() {
         // As by httpd, the file's name ends where the walk did.
         r.rename(walker.take_real_path());

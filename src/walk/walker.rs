@@ -26,6 +26,42 @@ impl From<Answer> for WalkError<'_> {
     }
 }
 
+/// The path that is walked.
+pub(super) struct WholePath<'r> {
+    path: &'r CStr,
+    link: Option<&'r Link<'r>>,
+    /// What the request had as its path info before, if that is no part of the path.
+    path_info: Option<&'r CStr>,
+    /// httpd knows the file by its final name already, if all of the path is walked.
+    is_named: bool,
+}
+
+impl<'r> WholePath<'r> {
+    /// That of the request. `None`: it is too long for httpd.
+    pub(super) fn of(r: Request<'r>, pin: &'r Pin<'r>, path: LinkedPath<'r>) -> Option<Self> {
+        let LinkedPath { path, link, .. } = path;
+        let (is_directory, path_info) = (r.file_type() == FileType::Directory, r.path_info());
+        let known = WholePath {
+            path,
+            link,
+            path_info: path_info.filter(|_| !is_directory),
+            is_named: true,
+        };
+        // A directory has no path info: what looks like it is yet to be walked.
+        let more = path_info.filter(|info| is_directory && !info.is_empty());
+        let Some(info) = more else {
+            return Some(known);
+        };
+        let path = r.pool().canonicalize(r.join(path, info))?;
+        Some(WholePath {
+            path,
+            link: pin.link_of(path.to_bytes()),
+            is_named: false,
+            ..known
+        })
+    }
+}
+
 /// A walk on its way.
 pub(super) struct Walker<'r> {
     pub(super) r: Request<'r>,
@@ -48,39 +84,25 @@ pub(super) struct Walker<'r> {
 }
 
 impl<'r> Walker<'r> {
-    /// `None`: the path is too long for httpd.
     pub(super) fn new(
         r: Request<'r>,
         pin: &'r Pin<'r>,
-        path: LinkedPath<'r>,
+        whole: WholePath<'r>,
         before: Option<&'r WalkCache<'r>>,
-    ) -> Option<Self> {
-        let LinkedPath {
-            mut path, mut link, ..
-        } = path;
-        let mut path_info = r.path_info();
-        let mut is_named = true;
-        // A directory has no path info: what looks like it is yet to be walked.
-        if r.file_type() == FileType::Directory {
-            if let Some(info) = path_info.take().filter(|info| !info.is_empty()) {
-                path = r.pool().canonicalize(r.join(path, info))?;
-                link = pin.link_of(path.to_bytes());
-                is_named = false;
-            }
-        }
-        Some(Walker {
+    ) -> Self {
+        Walker {
             r,
             pin,
-            path,
-            cursor: Cursor::new(path.to_bytes(), link),
+            path: whole.path,
+            cursor: Cursor::new(whole.path.to_bytes(), whole.link),
             real_path: None,
-            path_info,
-            is_named,
+            path_info: whole.path_info,
+            is_named: whole.is_named,
             sections: r.server().sections(),
             options: Options::of(r.dir_config()),
             rules: None,
             merges: Merges::new(r, before),
-        })
+        }
     }
 
     /// What is left of the path is path info, before what the request had as such.

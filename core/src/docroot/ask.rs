@@ -45,30 +45,29 @@ enum Found {
 }
 
 impl Docroot {
-    /// Checks the links, and resolves the docroot in full where that is not enough.
+    /// Checks the links, and resolves the docroot in full where that is not enough. `current`: what
+    /// the process knows, if no process has seen another target since.
     pub(super) fn ask<T>(
         &self,
         asking: Asking<'_, Memory>,
+        current: Option<&Snapshot>,
         check: &Check<'_, impl Fs>,
         log: &mut dyn FnMut(Event<'_>),
         pin: impl FnOnce(&Snapshot) -> T,
     ) -> Option<T> {
-        let latest = self.latest.load();
-        if let Some(known) = latest.as_ref() {
-            if known.is_current() && self.is_unchanged(known, &asking, check) {
-                if matches!(check.when, When::Due | When::Own) {
-                    self.checked_at.store(check.began, Release);
-                }
-                // What follows may keep this thread waiting, and only this one.
-                drop(asking);
-                known.count_check();
-                let resolved = known.docroot();
-                log(Event::Checked { resolved });
-                return Some(pin(known));
-            }
+        let known = current.filter(|known| self.is_unchanged(known, &asking, check));
+        let Some(known) = known else {
+            return self.ask_in_full(asking, check, log, pin);
+        };
+        if matches!(check.when, When::Due | When::Own) {
+            self.checked_at.store(check.began, Release);
         }
-        drop(latest);
-        self.ask_in_full(asking, check, log, pin)
+        // What follows may keep this thread waiting, and only this one.
+        drop(asking);
+        known.count_check();
+        let resolved = known.docroot();
+        log(Event::Checked { resolved });
+        Some(pin(known))
     }
 
     /// The cheap check: whether the links are known to be as they were.

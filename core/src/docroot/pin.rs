@@ -1,5 +1,6 @@
 //! What a request gets, mostly without a question to the file system.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Acquire;
 
 use super::behind::agrees;
@@ -53,14 +54,20 @@ impl Docroot {
                 // Another thread may hang at the check.
                 if checked_at != NEVER {
                     match self.turn.try_begin() {
-                        Some(asking) => return Ok(self.ask(asking, check, log, pin)),
+                        Some(asking) => {
+                            return Ok(self.ask(asking, Some(known), check, log, pin));
+                        }
                         None => return Ok(Some(pin(known))),
                     }
                 }
             }
         }
         match self.turn.begin() {
-            Ok(asking) => Ok(self.ask(asking, check, log, pin)),
+            Ok(asking) => {
+                let latest = self.latest.load();
+                let current = latest.as_ref().filter(|known| known.is_current());
+                Ok(self.ask(asking, current.map(Arc::as_ref), check, log, pin))
+            }
             Err(hangs) => self.go_on(check.when, hangs.is_news, log, pin),
         }
     }
