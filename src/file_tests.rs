@@ -16,18 +16,22 @@ const AGAIN: u32 = 16;
 
 /// Notes what the request is before its URL is translated for the first time.
 pub(crate) fn note_request(r: Request<'_>) {
-    let is_noted = || RequestState::of(r).is_some_and(|state| state.tested.get().is_some());
-    let tests_files = || site_of(r.server()).is_some_and(|site| site.tests_files);
-    if r.is_initial() && tests_files() && !is_noted() {
+    if site_of(r.server()).is_some_and(|site| site.tests_files) && r.is_initial() {
+        note(r);
+    }
+}
+
+#[inline(never)]
+fn note(r: Request<'_>) {
+    let state = RequestState::or_new(r);
+    if state.tested.get().is_none() {
         let tested = Tested {
             server: r.server().id(),
             was: r.untranslated(),
             flips: Cell::new(flips()),
             again: Cell::new(0),
         };
-        RequestState::or_new(r)
-            .tested
-            .set(Some(r.pool().put(tested)));
+        state.tested.set(Some(r.pool().put(tested)));
     }
 }
 

@@ -23,11 +23,11 @@ use crate::state::{RequestState, inherited_pin, site_of};
 /// before the URL is translated. A redirect has that of the request before it.
 pub(crate) fn begin(r: Request<'_>) -> Answer {
     if r.is_initial() {
-        answer(begin_initial(r))
+        begin_initial(r)
     } else {
         // The page of `ErrorDocument`.
         forbid_caching(r);
-        answer(begin_derived(r))
+        begin_derived(r)
     }
 }
 
@@ -57,18 +57,20 @@ fn pin_late<'r>(r: Request<'r>, site: &'r Site) -> Result<(), NoAnswer> {
     if root != configured || r.is_subrequest() || r.is_for_no_file() {
         return Ok(());
     }
-    let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
-    pin_document_root(r, RequestState::or_new(r), pin)
+    pin_in_target(r, site)
 }
 
-fn begin_initial(r: Request<'_>) -> Result<(), NoAnswer> {
+fn begin_initial(r: Request<'_>) -> Answer {
     match site_of(r.server()) {
-        Some(site) if site.pins_early && !r.is_for_no_file() => {
-            let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
-            pin_document_root(r, RequestState::or_new(r), pin)
-        }
-        _ => Ok(()),
+        Some(site) if site.pins_early && !r.is_for_no_file() => answer(pin_in_target(r, site)),
+        _ => Answer::DECLINED,
     }
+}
+
+#[inline(never)]
+fn pin_in_target<'r>(r: Request<'r>, site: &'r Site) -> Result<(), NoAnswer> {
+    let pin = r.pool().put(Pin::new(r.pool(), r.server().id(), site));
+    pin_document_root(r, RequestState::or_new(r), pin)
 }
 
 /// translate_name, before all other modules: the same for a subrequest for a URL, for which httpd
@@ -84,7 +86,7 @@ pub(crate) fn begin_translation(r: Request<'_>) -> Answer {
 
 #[inline(never)]
 fn begin_subrequest(r: Request<'_>) -> Answer {
-    let begun = answer(begin_derived(r));
+    let begun = begin_derived(r);
     let trial = RequestState::of_parent(r).and_then(|main| main.tries);
     if let (Some(trial), Some(state)) = (trial, RequestState::of(r)) {
         let previous = state.previous_or_new(r);
@@ -103,10 +105,10 @@ fn begin_subrequest(r: Request<'_>) -> Answer {
 /// What comes from another request stays in its release. In Link mode its URL is translated by the
 /// links' names.
 #[inline(never)]
-fn begin_derived(r: Request<'_>) -> Result<(), NoAnswer> {
+fn begin_derived(r: Request<'_>) -> Answer {
     let Some(pin) = inherited_pin(r) else {
         return if r.is_subrequest() {
-            Ok(())
+            Answer::DECLINED
         } else {
             begin_initial(r)
         };
@@ -115,9 +117,9 @@ fn begin_derived(r: Request<'_>) -> Result<(), NoAnswer> {
     state.is_for_url.set(true);
     environment::name_link(r, pin);
     if pin.translates_by_release() {
-        pin_document_root(r, state, pin)
+        answer(pin_document_root(r, state, pin))
     } else {
-        Ok(())
+        Answer::DECLINED
     }
 }
 

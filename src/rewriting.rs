@@ -47,7 +47,7 @@ pub(crate) fn show_names(r: Request<'_>) -> Answer {
 }
 
 /// Where the rules are that apply to the request. `None`: there are none.
-fn rules_place<'r>(r: Request<'r>, pin: &Pin<'_>, found: &Found<'r>) -> Option<RulesPlace<'r>> {
+fn rules_place<'r>(r: Request<'r>, pin: &Pin<'_>, found: Found<'r>) -> Option<RulesPlace<'r>> {
     let config = r.dir_config().of_module(pin.site.rewrite?)?;
     if found.rules.config == Some(config) {
         found.rules.place

@@ -97,13 +97,25 @@ impl<'p> Pool<'p> {
 
     /// Puts a copy of `text` in the pool.
     pub(crate) fn put_text(self, text: &CStr) -> &'p CStr {
-        let bytes = text.to_bytes_with_nul();
-        let copy: *mut u8 = self.allocate(bytes.len());
-        // SAFETY: there is room for the text with its NUL, and the copy lives as long as the pool.
-        unsafe {
-            copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
-            CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(copy, bytes.len()))
-        }
+        let [copy] = self.put_texts([text]);
+        copy
+    }
+
+    /// The same for several, in one piece of memory.
+    pub(crate) fn put_texts<const N: usize>(self, texts: [&CStr; N]) -> [&'p CStr; N] {
+        let room = texts.iter().map(|text| text.count_bytes() + 1).sum();
+        let mut next: *mut u8 = self.allocate(room);
+        texts.map(|text| {
+            let bytes = text.to_bytes_with_nul();
+            let copy = next;
+            // SAFETY: there is room for each text with its NUL, one behind the other, and the
+            // copies live as long as the pool.
+            unsafe {
+                next = copy.add(bytes.len());
+                copy.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len());
+                CStr::from_bytes_with_nul_unchecked(std::slice::from_raw_parts(copy, bytes.len()))
+            }
+        })
     }
 
     /// The absolute `path` as httpd spells paths, without empty, `.` and `..` components. The file

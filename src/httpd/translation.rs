@@ -1,6 +1,6 @@
 //! Translating the URL of a request once more.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{c_char, c_int};
 
 use super::answer::Answer;
 use super::names::Context;
@@ -21,7 +21,7 @@ pub(crate) struct Untranslated<'r> {
     status: c_int,
     /// That of `<Location>` sections.
     dir_config: *mut raw::ap_conf_vector_t,
-    document_root: Option<&'r CStr>,
+    document_root: *const c_char,
     context: Context<'r>,
     /// Copies of the tables. `None`: it was empty.
     tables: [Option<*mut raw::apr_table_t>; 4],
@@ -56,7 +56,7 @@ impl<'r> Request<'r> {
                 proxyreq: (*r).proxyreq,
                 status: (*r).status,
                 dir_config: (*r).per_dir_config,
-                document_root: self.document_root(),
+                document_root: raw::ap_document_root(r),
                 context: self.context(),
                 tables: self.tables().map(copy),
             }
@@ -81,7 +81,7 @@ impl<'r> Request<'r> {
             (*r).handler = was.handler;
             (*r).proxyreq = was.proxyreq;
             (*r).status = was.status;
-            self.set_document_root(was.document_root);
+            raw::ap_set_document_root(r, was.document_root);
             self.set_context(was.context);
             for (table, copy) in self.tables().into_iter().zip(was.tables) {
                 match copy {

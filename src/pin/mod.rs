@@ -22,12 +22,13 @@ pub(crate) use realdoc_core::docroot::NoAnswer;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Directory<'c> {
     /// How the directory was found. It is known only of what a request has merged.
-    pub(crate) found: Option<&'c Found<'c>>,
+    pub(crate) found: Option<Found<'c>>,
     /// What `RealdocPrevious` and its like say.
     pub(crate) previous: Option<&'c Settings<'c>>,
 }
 
 /// How a walk has found a directory.
+#[derive(Clone, Copy)]
 pub(crate) struct Found<'c> {
     /// By the name of this link.
     pub(crate) by: Option<&'c Link<'c>>,

@@ -129,9 +129,12 @@ fn is_same(pinned: &[Link<'_>], links: &[resolve::Link]) -> bool {
 }
 
 fn put_links<'r>(pool: Pool<'r>, links: &[resolve::Link]) -> &'r [Link<'r>] {
-    pool.put_all(links.iter().map(|link| Link {
-        name: pool.put_text(&link.path),
-        target: pool.put_text(&link.target),
-        owner: OnceCell::new(),
+    pool.put_all(links.iter().map(|link| {
+        let [name, target] = pool.put_texts([&link.path, &link.target]);
+        Link {
+            name,
+            target,
+            owner: OnceCell::new(),
+        }
     }))
 }

@@ -79,20 +79,22 @@ pub(crate) fn directory_walk<'r>(
         None => {
             let merged = merges.merged();
             let merged = merged.unwrap_or_else(|| DirConfig::empty(r.pool()));
-            base.merge_with::<Realdoc>(r.pool(), merged, |merged| Directory {
-                found: Some(
-                    r.pool().put(Found {
-                        by: path.link,
-                        rules: Rules {
-                            config: pin
-                                .site
-                                .rewrite
-                                .and_then(|rewrite| merged.of_module(rewrite)),
-                            place: rules,
-                        },
-                    }),
-                ),
-                ..merged.state::<Realdoc>()
+            base.merge_with::<Realdoc>(r.pool(), merged, |merged| {
+                let config = pin
+                    .site
+                    .rewrite
+                    .and_then(|rewrite| merged.of_module(rewrite));
+                let found = Found {
+                    by: path.link,
+                    rules: Rules {
+                        config,
+                        place: rules,
+                    },
+                };
+                Directory {
+                    found: Some(found),
+                    ..merged.state::<Realdoc>()
+                }
             })
         }
     };

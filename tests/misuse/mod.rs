@@ -14,7 +14,8 @@ use crate::httpd::{
     Shorten, Startup, retained_slice,
 };
 use crate::module::Realdoc;
-use crate::pin::{Directory, Found, Rules};
+use crate::pin::Directory;
+use crate::previous::Settings;
 
 /// A value with a lifetime, in a list that a parent and its children share.
 struct Named<'a>(&'a CStr);
@@ -61,16 +62,10 @@ fn made_in_list<'r>(list: &'r PoolList<'r, Named<'static>>) -> Option<&'r Named<
 
 /// A value of this stack frame in a configuration that lives as long as the request.
 fn stack_in_config<'r>(r: Request<'r>) {
-    let found = Found {
-        by: None,
-        rules: Rules {
-            config: None,
-            place: None,
-        },
-    };
+    let settings = Settings::default();
     let config: DirConfig<'r> = r.dir_config();
     let merged = config.merge_with::<Realdoc>(r.pool(), config, |_| Directory {
-        found: Some(&found), //~ E0597
+        previous: Some(&settings), //~ E0597
         ..Directory::default()
     });
     r.set_dir_config(merged);
