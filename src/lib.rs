@@ -62,7 +62,7 @@ mod warnings;
 
 use std::ffi::CStr;
 
-use httpd::{Directive, Hooks, Module, ModuleState, Order, Pool};
+use httpd::{Directive, Hooks, Module, ModuleState, Node, Order, Pool};
 use module::Realdoc;
 
 httpd::export_module!(Realdoc, realdoc_module);
@@ -121,9 +121,23 @@ impl ModuleState for Realdoc {
     }
 }
 
+/// Whether a directory may have rules of mod_rewrite: in a section, or in an .htaccess file.
+fn may_rewrite_in_directories() -> bool {
+    let is_about_rules = |name: &CStr| name.to_bytes().to_ascii_lowercase().starts_with(b"rewrite");
+    let allows_files = |node: &Node<'_>| {
+        let is_none = node.args().to_bytes().eq_ignore_ascii_case(b"None");
+        let name = node.name().to_bytes();
+        name.to_ascii_lowercase().starts_with(b"allowoverride") && !is_none
+    };
+    httpd::has_directive(c"RealdocPrevious")
+        // Its code in the configuration may add sections.
+        || httpd::is_loaded(c"mod_perl.c")
+        || httpd::has_node_in_section(|node| is_about_rules(node.name()) || allows_files(node))
+}
+
 /// Registers the hooks that depend on the configuration, or on what other modules are loaded.
 fn register_needed(hooks: &Hooks<'_, Realdoc>, _: Pool<'_>) {
-    if httpd::is_loaded(c"mod_rewrite.c") {
+    if httpd::is_loaded(c"mod_rewrite.c") && may_rewrite_in_directories() {
         // Around its rules for directories.
         const REWRITE: &[&CStr] = &[c"mod_rewrite.c"];
         hooks.fixups(rewriting::show_names, Order::FIRST.before(REWRITE));

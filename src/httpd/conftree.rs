@@ -162,6 +162,14 @@ pub(crate) fn has_directive(name: &CStr) -> bool {
     has_node(|node| node.name() == name)
 }
 
+/// Whether one of the text's directives in a section is such a one. From pre_config on.
+pub(crate) fn has_node_in_section(is_it: impl Fn(&Node<'_>) -> bool) -> bool {
+    has_node(|node| {
+        let is_section = node.name().to_bytes().starts_with(b"<") && node.name() != c"<VirtualHost";
+        is_section && node.children().any(|child| is_it(&child))
+    })
+}
+
 fn has_node(is_it: impl Fn(&Node<'_>) -> bool) -> bool {
     // SAFETY: httpd keeps the tree as long as the configuration, and thus to the end of this call.
     let root = unsafe { Node::level(raw::ap_conftree) };

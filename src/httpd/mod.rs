@@ -54,7 +54,7 @@ mod walks;
 pub(crate) use answer::Answer;
 pub(crate) use auth::is_per_config as auth_is_per_config;
 pub(crate) use command::{Args, Command, Directive, Set, Values, command_table};
-pub(crate) use conftree::{Node, has_directive, server_texts, sets_handler};
+pub(crate) use conftree::{Node, has_directive, has_node_in_section, server_texts, sets_handler};
 pub(crate) use dir_config::{DirConfig, Options, Section, SectionKind, matches_pattern};
 pub(crate) use exit::AtExit;
 pub(crate) use file::{File, FileType};
