@@ -182,7 +182,16 @@ fn only_what_the_client_asks_for(mpm: Mpm) {
         )
         .start();
     assert_served(&server.get(CHUNK));
-    assert_refused(&server.get("/page.shtml"), 200);
+    let see_page = || {
+        let page = server.get("/page.shtml");
+        assert_refused(&page, 200);
+        assert!(!page.text().contains("#include"), "{}", page.text());
+    };
+    see_page();
+    server.graceful();
+    see_page();
+    server.restart();
+    see_page();
     assert_refused(&server.get("/denied/x"), 403);
     server.stop();
 }
