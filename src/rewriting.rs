@@ -29,6 +29,12 @@ pub(crate) fn show_names(r: Request<'_>) -> Answer {
             filename: r.filename(),
             handler: r.handler(),
         }));
+        if pin.translates_by_release() && has_rules(r, pin) && state.roots.resolved.get().is_none()
+        {
+            // The file is elsewhere, so nothing has asked. If the file system does not answer,
+            // rules see the configured document root, as without us.
+            let _ = state.roots.set_document_root(r, pin);
+        }
         if let Some(found) = r.dir_config().state::<Realdoc>().found {
             let place = rules_place(r, pin, found);
             state.rules.set(place);
@@ -44,6 +50,12 @@ pub(crate) fn show_names(r: Request<'_>) -> Answer {
         }
     }
     Answer::DECLINED
+}
+
+/// Whether any rules apply to the request.
+fn has_rules(r: Request<'_>, pin: &Pin<'_>) -> bool {
+    let config = |rewrite| r.dir_config().of_module(rewrite);
+    pin.site.rewrite.and_then(config).is_some()
 }
 
 /// Where the rules are that apply to the request. `None`: there are none.

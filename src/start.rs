@@ -66,21 +66,10 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
     });
     let rules = servers_with(startup, main, |node| node.name() == c"RewriteRule");
     let readers = servers_with(startup, main, |node| {
-        let name = node.name().to_bytes();
-        let is_script = || {
-            [b"Lua", &b"Perl"[..]]
-                .iter()
-                .any(|language| name.starts_with(language))
-        };
-        name == b"RewriteRule" || name == b"SetEnvIfExpr" || is_script()
+        reads_root_early(node) || has(node, |node| names_document_root(node.args().to_bytes()))
     });
-    let anywhere = |name: &'static CStr| {
-        servers_with(startup, main, |node| {
-            let mut is_there = false;
-            node.visit(&mut |node| is_there |= node.name() == name);
-            is_there
-        })
-    };
+    let anywhere =
+        |name: &'static CStr| servers_with(startup, main, |node| has(node, |it| it.name() == name));
     let previous = anywhere(c"RealdocPrevious");
     let names = anywhere(c"RealdocPreviousNames");
     let actions = Arc::new(actions(startup, main));
@@ -169,6 +158,27 @@ fn servers_with(
         .filter(|(_, nodes)| nodes.iter().any(&is_it))
         .map(|(server, _)| server.id())
         .collect()
+}
+
+/// Whether `is_it` is true of `node` or of anything that it holds.
+fn has(node: &Node<'_>, is_it: impl Fn(&Node<'_>) -> bool) -> bool {
+    let mut is_there = false;
+    node.visit(&mut |node| is_there |= is_it(&node));
+    is_there
+}
+
+/// Whether a directive outside of all sections may make its module ask for the document root while
+/// the URL is translated, or before.
+fn reads_root_early(node: &Node<'_>) -> bool {
+    let name = node.name().to_bytes();
+    let is_script = name.starts_with(b"Lua") || name.starts_with(b"Perl");
+    is_script || name == b"RewriteRule" || name == b"SetEnvIfExpr"
+}
+
+/// Whether an expression does. (Those of `<Location>` choose what an Alias leads to.)
+fn names_document_root(args: &[u8]) -> bool {
+    const NAME: &[u8] = b"DOCUMENT_ROOT";
+    args.windows(NAME.len()).any(|part| part == NAME)
 }
 
 /// The directives of mod_actions, wherever they stand.

@@ -241,3 +241,45 @@ fn rules_between_two_links_see_the_document_root_where_they_are(mpm: Mpm) {
         server.stop();
     }
 }
+
+each_mpm!(in_target_mode_rules_for_a_file_elsewhere_see_the_release);
+fn in_target_mode_rules_for_a_file_elsewhere_see_the_release(mpm: Mpm) {
+    const CONFIG: &str = "Alias /other {root}/other\n\
+        <LocationMatch ^/by-expression>\nAlias %{DOCUMENT_ROOT}/part.txt\n</LocationMatch>\n\
+        <Directory {root}/other>\nRewriteEngine On\n\
+        RewriteCond %{DOCUMENT_ROOT} ={root}/app/releases/42/web\n\
+        RewriteRule ^written$ {root}/app/releases/42/web/part.txt [L]\n\
+        </Directory>";
+    // The oracle is httpd without the module, by the release's real name.
+    for (module, docroot) in [(Module::Off, "releases/42"), (Module::On, "current")] {
+        let mut setup = Server::builder(mpm)
+            .module(module)
+            .load_all(&["alias", "rewrite"])
+            .root_section("Options FollowSymLinks\nAllowOverride All\nRequire all granted")
+            .config(&format!("DocumentRoot {{root}}/app/{docroot}/web"))
+            .config(CONFIG);
+        if module == Module::On {
+            setup = setup.config("RealdocSections Target");
+        }
+        let site = Releases::at(setup.root().join("app"));
+        site.create("42", &[("web/part.txt", "part")]);
+        site.deploy("42");
+        let other = Releases::at(setup.root().join("other"));
+        other.put("here.txt", "here");
+        other.put(
+            "by-htaccess/.htaccess",
+            "RewriteEngine On\nRewriteCond %{DOCUMENT_ROOT} /releases/42/web$\n\
+             RewriteRule ^gone$ /part.txt",
+        );
+        let server = setup.start();
+        for (url, text) in [
+            ("/other/here.txt", "here"),
+            ("/other/written", "part"),
+            ("/other/by-htaccess/gone", "part"),
+            ("/by-expression", "part"),
+        ] {
+            assert_eq!(server.get(url).text(), text, "{module:?}, {url}");
+        }
+        server.stop();
+    }
+}
