@@ -203,7 +203,7 @@ impl Draw {
             "! -f '%{REQUEST_FILENAME}'",
             "-d '%{REQUEST_FILENAME}'",
             "-f '%{DOCUMENT_ROOT}/priv/f.txt'",
-            "%{REQUEST_FILENAME} =~ m#/priv/#",
+            "%{REQUEST_URI} =~ m#/priv/#",
             "%{IS_SUBREQ} == 'false' && -U '/priv/f.txt'",
             "%{IS_SUBREQ} == 'false' && ! -U '/priv/f.txt'",
             "%{IS_SUBREQ} == 'false' && -F '%{DOCUMENT_ROOT}/priv/f.txt'",
