@@ -184,6 +184,7 @@ fn map_names(r: Request<'_>) -> Result<(), NoAnswer> {
         &Translated {
             filename: path.to_bytes(),
             parent: parents_link(r, state),
+            parents_context: parents_context(r),
             resolved_root: resolved_root.map(CStr::to_bytes),
             by_release: pin.translates_by_release(),
             ..state.roots.translated()
@@ -352,6 +353,11 @@ fn leave_server<'r>(r: Request<'r>, state: &RequestState<'r>) {
         let dir = dir.strip_suffix(b"/").unwrap_or(dir);
         r.set_filename(r.pool().concat(&[dir, tail]));
     }
+}
+
+fn parents_context<'r>(r: Request<'r>) -> Option<&'r [u8]> {
+    let main = r.main()?.state::<Realdoc>()?;
+    main.context_root.map(CStr::to_bytes)
 }
 
 /// The link by whose name the parent's file was found, if `r` is a subrequest for a file: that is

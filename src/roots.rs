@@ -30,6 +30,7 @@ impl<'r> Roots<'r> {
             document_root: self.document.get().unwrap_or_default().to_bytes(),
             context_root: self.context.get().map(CStr::to_bytes),
             parent: None,
+            parents_context: None,
             resolved_root: None,
             by_release: false,
         }

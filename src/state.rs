@@ -57,6 +57,8 @@ pub(crate) struct Inherited<'r> {
     pub(crate) env_named: Option<Knowledge>,
     /// The file that it asked for and its release did not have.
     pub(crate) lost: Option<Lost<'r>>,
+    /// The root of its context, by the link's name.
+    pub(crate) context_root: Option<&'r CStr>,
     /// What its subrequest is to show.
     pub(crate) tries: Option<Trial<'r>>,
     /// Where the rules are for which mod_rewrite has made this request.
@@ -145,6 +147,7 @@ impl<'r> RequestState<'r> {
             // That of a former release is of no use in the current one.
             walk: self.walk.get().filter(|_| current_pin.is_none()),
             env_named: self.env_named.get(),
+            context_root: self.roots.context.get(),
             lost: self.previous().and_then(|previous| previous.lost()),
             tries: self.previous().and_then(|previous| previous.tries()),
             rules: self.rules.get(),

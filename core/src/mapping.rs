@@ -51,6 +51,8 @@ pub struct Translated<'a, L> {
     /// The link by whose name the parent's file was found, if this is a subrequest for a file and
     /// not for a URL. Such a subrequest is named in the parent's release.
     pub parent: Option<L>,
+    /// The parent's context root.
+    pub parents_context: Option<&'a [u8]>,
     /// Where the document root leads, if the URL was translated by that (`RealdocSections Target`).
     /// What lies below it is named below the document root.
     pub resolved_root: Option<&'a [u8]>,
@@ -81,7 +83,7 @@ pub fn map<'a, L: PinnedLink<'a>>(
     let filename = request.filename;
     let in_release = |path| release_path(path, links.clone()).map(|(_, path)| path);
     let mut document_root = None;
-    let named = by_parent(request)
+    let named = by_parent(request, links.clone())
         .or_else(|| by_resolved_root(request))
         .map(|name| (name, longest_over(name, links.clone())));
     let (name, link, file) = match named {
@@ -160,10 +162,24 @@ pub fn url_beside<'a>(
     (!name.is_empty() && dir(name).is_none()).then_some([&url[..=dir(url)?], name])
 }
 
-fn by_parent<'a, L: PinnedLink<'a>>(request: &Translated<'a, L>) -> Option<Joined<'a>> {
-    let link = request.parent?;
-    let tail = strip_dir(request.filename, link.target())?;
-    Some(Joined::new(link.path(), tail))
+/// A subrequest for a file is named by its parent's link. In Link mode the parent may also have
+/// been told its roots, in the release, and has named the file by one of these.
+fn by_parent<'a, L: PinnedLink<'a>>(
+    request: &Translated<'a, L>,
+    links: impl Iterator<Item = L> + Clone,
+) -> Option<Joined<'a>> {
+    let parent = request.parent?;
+    let behind = |link: L| {
+        let tail = strip_dir(request.filename, link.target())?;
+        Some(Joined::new(link.path(), tail))
+    };
+    let behind_root = |root| {
+        let (link, _) = longest_prefix(root, links.clone(), |link| link.path())?;
+        behind(link)
+    };
+    let roots = [Some(request.document_root), request.parents_context];
+    let mut roots = roots.into_iter().flatten().filter(|_| !request.by_release);
+    behind(parent).or_else(|| roots.find_map(behind_root))
 }
 
 /// Target mode: an Alias that leads to a link or below it means what that leads to. Symlinks below

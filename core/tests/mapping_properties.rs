@@ -85,8 +85,9 @@ fn behind(path: &Names, link: &Pinned) -> Names {
 proptest! {
     #![proptest_config(cases(3000))]
 
-    /// A file is named by its parent's link, else by the resolved root, else by the link it lies
-    /// under; all that lies under a link changes over to what the link leads to.
+    /// A file is named by its parent's link or the links of the parent's roots, else by the
+    /// resolved root, else by the link it lies under; all that lies under a link changes over to
+    /// what the link leads to.
     #[test]
     fn each_path_changes_over_once(
         filename in names(1..7),
@@ -95,14 +96,19 @@ proptest! {
         links in links(),
         parent in any::<prop::sample::Index>(),
         has_parent: bool,
+        parents_context in prop::option::of(names(1..5)),
         resolved in prop::option::of(names(0..4)),
         by_release: bool,
     ) {
         let parent = (has_parent && !links.is_empty()).then(|| &links[parent.index(links.len())]);
         // How the name by the link is made: the directory that the file name begins with, and the
         // one in its place.
-        let renamed = parent.map(|link| (&link.target, &link.name))
-            .filter(|(from, _)| filename.starts_with(from))
+        let roots = [Some(&document_root), parents_context.as_ref()];
+        let by_roots = roots.into_iter().flatten().filter(|_| parent.is_some() && !by_release);
+        let by_roots = by_roots.filter_map(|root| longest(root, &links));
+        let renamed = parent.into_iter().chain(by_roots)
+            .map(|link| (&link.target, &link.name))
+            .find(|(from, _)| filename.starts_with(from))
             .or_else(|| {
                 let from = resolved.as_ref().filter(|from| filename.starts_with(from))?;
                 Some((from, &document_root))
@@ -127,13 +133,15 @@ proptest! {
         let in_release = |path: &Names| Some(text(&behind(path, longest(path, &links)?)));
 
         let texts = [&filename, &document_root].map(|names| text(names));
-        let context = context_root.as_ref().map(|names| text(names));
+        let [context, parents] = [&context_root, &parents_context]
+            .map(|root| root.as_ref().map(|names| text(names)));
         let resolved_text = resolved.as_ref().map(|names| text(names));
         let request = Translated {
             filename: &texts[0],
             document_root: &texts[1],
             context_root: context.as_deref(),
             parent,
+            parents_context: parents.as_deref(),
             resolved_root: resolved_text.as_deref(),
             by_release,
         };

@@ -291,3 +291,44 @@ fn three_links(setup: &Builder, disk: &str, urls: &[&str], gate: &Gate) {
     let beside = Releases::at(setup.root().join(disk));
     beside.create("shared", &[("part.txt", &format!("{disk} shared"))]);
 }
+
+each_mpm!(a_file_behind_a_link_asks_for_others_by_its_roots);
+/// By `%{DOCUMENT_ROOT}` and `%{CONTEXT_DOCUMENT_ROOT}` it asks for what lies behind the links to
+/// these: there the sections of the links' names apply.
+fn a_file_behind_a_link_asks_for_others_by_its_roots(mpm: Mpm) {
+    const SITES: [(&str, &str, &str); 2] = [
+        ("app", "DOCUMENT_ROOT", "/media/part.txt"),
+        ("other", "CONTEXT_DOCUMENT_ROOT", "/other/media/part.txt"),
+    ];
+    for module in [Module::Off, Module::On] {
+        let mut setup = Server::builder(mpm)
+            .module(module)
+            .load("alias")
+            // What is asked for is refused.
+            .allow("AH01630: ")
+            .root_section(ROOT_SECTION)
+            .config("DocumentRoot {root}/app/current\nAlias /other {root}/other/current");
+        for (dir, root, _) in SITES {
+            let link = format!("{{root}}/{dir}/current");
+            setup = setup.config(&format!(
+                "<Directory {link}/locked>\nRequire all denied\n</Directory>\n\
+                 <Directory {link}/media>\n\
+                 <If \"%{{IS_SUBREQ}} == 'false' && -F '%{{{root}}}/locked/part.txt'\">\n\
+                 Require all denied\n</If>\n</Directory>"
+            ));
+            if module == Module::On {
+                setup = setup.config(&format!("RealdocLink {link} {link}/media"));
+            }
+            let site = Releases::at(setup.root().join(dir));
+            let files = [("shared/part.txt", "part"), ("locked/part.txt", "")];
+            site.create("42", &files);
+            site.flip("releases/42/media", "shared");
+            site.deploy("42");
+        }
+        let server = setup.start();
+        for (_, root, url) in SITES {
+            assert_eq!(server.get(url).text(), "part", "{module:?}, {root}");
+        }
+        server.stop();
+    }
+}
