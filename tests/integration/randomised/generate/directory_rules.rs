@@ -35,8 +35,15 @@ impl Draw {
             lines.push("RewriteOptions IgnoreContextInfo".into());
         }
         let bases = ["/", "/pub", "/pub/", "/wrong/", "/alias/", "/out/"];
-        let base = self.random.chance(15).then(|| self.random.pick(&bases));
-        lines.extend(base.map(|base| format!("RewriteBase {base}")));
+        let may_have_both = place == Place::Above && !self.inherits;
+        let base_chance = match (may_have_both, self.has_bases) {
+            (true, _) => 15,
+            (false, true) => 45,
+            (false, false) => 0,
+        };
+        if self.random.chance(base_chance) {
+            lines.push(format!("RewriteBase {}", self.random.pick(&bases)));
+        }
         for _ in 0..self.random.weighted(&[(3, 1), (2, 2)]) {
             let (looks_ahead, conditions) = self.conditions(place);
             if looks_ahead {
@@ -44,7 +51,7 @@ impl Draw {
             }
             lines.extend(conditions);
             let has_capture = lines.last().is_some_and(|line| line.ends_with("^(.+)$"));
-            let rule = self.rule(place, has_capture, base.is_some());
+            let rule = self.rule(place, has_capture, may_have_both || !self.has_bases);
             lines.push(rule);
         }
         lines.join("\n")
@@ -145,7 +152,7 @@ impl Draw {
         self.random.weighted(&paths)
     }
 
-    fn rule(&mut self, place: Place, has_capture: bool, has_base: bool) -> String {
+    fn rule(&mut self, place: Place, has_capture: bool, may_name_path: bool) -> String {
         let patterns = [
             (3, "(^|/)none$"),
             (2, "^none$"),
@@ -166,8 +173,7 @@ impl Draw {
             5 => "%{CONTEXT_PREFIX}/f.txt".into(),
             6 => "/${lower:PRIV}/f.txt".into(),
             7 | 8 if has_capture => "%1".into(),
-            // (Link's path and RewriteBase: docs/limitations.md.)
-            9..=14 if place == Place::Above || !has_base => self.path_in_rule(place),
+            9..=14 if may_name_path => self.path_in_rule(place),
             _ => "-".into(),
         };
         let flags: &[(usize, &str)] = if substitution == "-" {

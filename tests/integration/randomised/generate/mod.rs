@@ -26,6 +26,7 @@ pub(super) fn generate(seed: u64, sections: Sections) -> Case {
         sections,
         inherits: seed % 5 == 4,
         mostly_rules: seed % 2 == 1,
+        has_bases: seed % 3 == 2,
         marks: 0,
         parts: Vec::new(),
     };
@@ -166,6 +167,9 @@ struct Draw {
     inherits: bool,
     /// Sections and .htaccess files allow most and hold rules.
     mostly_rules: bool,
+    /// Rules at the links and below have a `RewriteBase`, and do not lead to paths. Several blocks
+    /// of a section, and rules that inherit, share one (docs/limitations.md).
+    has_bases: bool,
     /// How many sections and .htaccess files there are, each with a number that answers show.
     marks: usize,
     parts: Vec<Part>,
