@@ -128,7 +128,7 @@ impl Draw {
         test.replace("cur[1]", r"cur\[1\]")
     }
 
-    /// A path that is tested or that a rule leads to.
+    /// A path that is tested, or that [a rule leads to](Self::path_led_to).
     fn path_in_rule(&mut self, place: Place) -> String {
         let file = self
             .random
@@ -152,6 +152,16 @@ impl Draw {
         self.random.weighted(&paths)
     }
 
+    /// A path that a rule leads to.
+    fn path_led_to(&mut self, place: Place) -> String {
+        let path = self.path_in_rule(place);
+        // The request's own file, which may be behind a RealdocLink (docs/limitations.md).
+        if place == Place::Inside && path == "%{DOCUMENT_ROOT}%{REQUEST_URI}" {
+            return "%{REQUEST_FILENAME}".into();
+        }
+        path
+    }
+
     fn rule(&mut self, place: Place, has_capture: bool, may_name_path: bool) -> String {
         let patterns = [
             (3, "(^|/)none$"),
@@ -173,7 +183,7 @@ impl Draw {
             5 => "%{CONTEXT_PREFIX}/f.txt".into(),
             6 => "/${lower:PRIV}/f.txt".into(),
             7 | 8 if has_capture => "%1".into(),
-            9..=14 if may_name_path => self.path_in_rule(place),
+            9..=14 if may_name_path => self.path_led_to(place),
             _ => "-".into(),
         };
         let flags: &[(usize, &str)] = if substitution == "-" {
