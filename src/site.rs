@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use realdoc_core::docroot::{Docroot, Docroots, Policy, Probes};
+use realdoc_core::docroot::{Docroot, Docroots, Policy};
 use realdoc_core::harmless::Actions;
 use realdoc_core::log_once::LogOnce;
 use realdoc_core::table::LinkTable;
@@ -33,8 +33,6 @@ pub(crate) struct Site {
     /// Whether `RealdocPrevious` stands somewhere in its configuration, and links may have former
     /// releases.
     pub(crate) has_previous: bool,
-    /// What is asked about files of former releases.
-    pub(crate) probes: Probes,
     /// Whether `RealdocPreviousNames` stands there, too.
     pub(crate) has_previous_names: bool,
     /// What scripts of mod_actions may answer, in any virtual host.

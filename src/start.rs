@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::io;
 use std::sync::Arc;
 
-use realdoc_core::docroot::{Docroot, Docroots, Policy, Probes};
+use realdoc_core::docroot::{Docroot, Docroots, Policy};
 use realdoc_core::file_tests::tests_file;
 use realdoc_core::harmless::Actions;
 use realdoc_core::log_once::LogOnce;
@@ -114,7 +114,6 @@ pub(crate) fn set_up<'c>(startup: &Startup, at_exit: AtExit<'_>, pool: Pool<'c>,
                 rebased: Arc::clone(&rebased),
                 has_previous: is_in(&previous) && !host.docroot.mode().is_readlink(),
                 has_previous_names: is_in(&names),
-                probes: Probes::none(),
                 actions: Arc::clone(&actions),
                 has_server_rules: is_in(&rules),
                 rewrite: OtherModule::find(c"mod_rewrite.c"),

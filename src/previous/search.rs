@@ -58,13 +58,8 @@ impl<'r> Search<'r> {
                     break;
                 }
                 seen += 1;
-                let probes = &self.pin.site.probes;
-                let probe = || self.probe(&owned, &former);
-                let probed = probes.run(|| asker.and_then(|asker| asker.run(probe)));
-                if let Err(why) = probed
-                    .flatten()
-                    .unwrap_or(Err("a former release does not answer"))
-                {
+                let probed = asker.and_then(|asker| asker.run(|| self.probe(&owned, &former)));
+                if let Err(why) = probed.unwrap_or(Err("a former release does not answer")) {
                     self.log_refusal(former.target, why);
                     continue;
                 }

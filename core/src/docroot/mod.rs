@@ -17,7 +17,6 @@ mod event;
 mod failure;
 mod index;
 mod pin;
-mod probes;
 mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -28,5 +27,4 @@ pub use ask::flips;
 pub use check::{Check, NoAnswer, Pinned, Policy, When};
 pub use event::Event;
 pub use index::Docroots;
-pub use probes::Probes;
 pub use state::Docroot;
