@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 
-use realdoc_core::mapping::{Joined, release_path, url_of_link};
+use realdoc_core::mapping::{Joined, url_of_link};
 use realdoc_core::paths::strip_dir;
 
 use crate::httpd::{Answer, Context, Request};
@@ -182,7 +182,7 @@ fn url_of<'r>(r: Request<'r>, state: &RequestState<'r>, link: &Link<'r>) -> Opti
 
 /// fixups, after mod_rewrite: all names are again what they were.
 pub(crate) fn restore_names(r: Request<'_>) -> Answer {
-    if let Some((state, pin)) = RequestState::with_pin(r) {
+    if let Some((state, _)) = RequestState::with_pin(r) {
         if let Some(previous) = state.previous() {
             previous.show_main(r);
         }
@@ -200,7 +200,7 @@ pub(crate) fn restore_names(r: Request<'_>) -> Answer {
         let original = state.original.take();
         // Above the links mod_rewrite had all names as by httpd without us.
         if is_redirect(r) && !matches!(rules, Some(RulesPlace::AboveLinks)) {
-            restore_url(r, state, pin, rules, original);
+            restore_url(r, state, rules, original);
         }
     }
     Answer::DECLINED
@@ -218,7 +218,6 @@ pub(crate) fn is_redirect(r: Request<'_>) -> bool {
 fn restore_url<'r>(
     r: Request<'r>,
     state: &RequestState<'r>,
-    pin: &Pin<'r>,
     rules: Option<RulesPlace<'r>>,
     original: Option<Original<'r>>,
 ) {
@@ -230,7 +229,7 @@ fn restore_url<'r>(
     };
     // mod_rewrite leaves alone what its rules make the file that it is already. A path by a link's
     // name it has not known for that.
-    if let Some(original) = original.filter(|original| is_name_of(pin, path, original.filename)) {
+    if let Some(original) = original.filter(|original| is_own_name(r, path, original.filename)) {
         if let Some(file) = original.filename {
             r.rename(file);
         }
@@ -248,10 +247,14 @@ fn restore_url<'r>(
     }
 }
 
-/// Whether `path`, by a link's name, is the file in the release.
-fn is_name_of(pin: &Pin<'_>, path: &[u8], file: Option<&CStr>) -> bool {
-    let file = file.map(CStr::to_bytes);
-    release_path(path, pin.links()).is_some_and(|(_, path)| file.is_some_and(|file| path.is(file)))
+/// Whether `path` is the name, by a link's, that the request for `file` has by httpd without us.
+fn is_own_name(r: Request<'_>, path: &[u8], file: Option<&CStr>) -> bool {
+    let found = r.dir_config().state::<Realdoc>().found;
+    let own = found.and_then(|found| found.by).and_then(|link| {
+        let tail = strip_dir(file?.to_bytes(), link.target.to_bytes())?;
+        Some(strip_dir(path, link.name.to_bytes())? == tail)
+    });
+    own == Some(true)
 }
 
 /// The URL, in pieces, of a path in what `link` leads to.

@@ -263,3 +263,29 @@ fn a_link_to_a_link_of_the_victim() {
         check(site(&links, parts), &allowed, &[]);
     }
 }
+
+#[test]
+fn a_rule_behind_a_further_link_that_names_its_file_in_a_denied_directory() {
+    let link = "app/current/web/in";
+    let rule = "RewriteEngine On\nRewriteRule f\\.txt$ {top}/app/current/web/pub/f.txt [L]";
+    let mut case = site(
+        &RELEASE,
+        vec![
+            file("app/releases/42/web/pub/f.txt"),
+            Part::Symlink {
+                path: "app/releases/42/web/in".into(),
+                to: "pub".into(),
+            },
+            Part::Link(link.into()),
+            directory("app/current/web", "Require all granted"),
+            directory("app/current/web/pub", "Require all denied"),
+            directory(link, rule),
+        ],
+    );
+    case.requests = vec![Ask::get("/in/f.txt")];
+    let outcome = compare(Mpm::Event, &[case]);
+    assert_eq!(outcome.stock[0][0].status, 403);
+    if let Some(difference) = outcome.differences.first() {
+        panic!("{difference}");
+    }
+}
