@@ -56,7 +56,8 @@ fn flips_that_no_request_saw_are_in_the_record_of_a_deploy(mpm: Mpm) {
 }
 
 each_mpm!(a_recorded_release_that_hangs_keeps_one_request);
-/// The one that was the first to see the flip. All others are answered from the new release.
+/// The one that was the first to see the flip. All others are answered; those that begin at the
+/// same time may have the release before.
 fn a_recorded_release_that_hangs_keeps_one_request(mpm: Mpm) {
     let home = Home::new(mpm);
     if !home.record_deploy("43") {
@@ -81,11 +82,13 @@ fn a_recorded_release_that_hangs_keeps_one_request(mpm: Mpm) {
         clients.iter().filter(waits).count()
     };
     wait_until("one request waits", LIMIT, || waiting() == 1);
-    home.visit(&server, "44");
+    for later in Vec::from_iter((0..12).map(|_| ask())) {
+        assert_eq!(later.finish(), "44");
+    }
     assert_eq!(waiting(), 1);
     drop(mount);
     for client in clients {
-        assert_eq!(client.finish(), "44");
+        assert!(["43", "44"].contains(&client.finish().as_str()));
     }
     assert_remembered(&server, &["43", "42"]);
     server.stop();
